@@ -1,0 +1,13 @@
+"""The addresses of governance's pages. The REST interface is in `api`."""
+
+from django.urls import path
+
+from governance.pages import audit, tokens
+
+app_name = "governance"
+urlpatterns = [
+    path("audit/", audit.listing, name="audit"),
+    path("settings/tokens/", tokens.listing, name="tokens"),
+    path("settings/tokens/new/", tokens.create, name="create-token"),
+    path("settings/tokens/<uuid:pk>/revoke/", tokens.revoke, name="revoke-token"),
+]

@@ -1,0 +1,129 @@
+"""The command line, as an auditor runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from governance.audit.tlog.export import write_archive, write_directory
+from governance.audit.tlog.proof import Proof
+from governance.audit.verify.__main__ import main
+from tests.governance.audit.tlog.logs import ORIGIN, entry, log_of, signer
+
+HOME = Path(__file__).parents[4]
+KEY = str(signer().key)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    write_directory(tmp_path / "log", log_of(700).export().items())
+    return tmp_path / "log"
+
+
+def run(*words: object) -> int:
+    return main([str(word) for word in words])
+
+
+def test_a_log_that_holds(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {
+        "seen": log_of(300).files["checkpoint"],
+        "receipt": Proof(5, log_of(300).tree().inclusion(5), log_of(300).files["checkpoint"]).encode(),
+        "entry": entry(600),
+        "key": f"# of the log\n{KEY}\n".encode(),
+        "policy": f"log {KEY}\nquorum none\n".encode(),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    write_archive(tmp_path / "log.zip", log_of(700).export().items())
+    asked = ["--checkpoint", tmp_path / "seen", "--receipt", tmp_path / "receipt"]
+    asked += ["--entry", tmp_path / "entry", "--id", "id-3"]
+    assert run(log, "--key", KEY, *asked) == 0
+    words = capsys.readouterr().out
+    assert words.startswith(f"log {ORIGIN}: 700 entries")
+    assert "id id-3 is entry 3\n" in words
+    assert words.endswith("OK\n")
+    assert run(tmp_path / "log.zip", "--key", tmp_path / "key", *asked, "--quiet") == 0
+    assert run(tmp_path / "log.zip", "--policy", tmp_path / "policy", "--json", "-") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["ok"], report["size"], report["entries_checked"]) == (True, 700, 700)
+    assert run("--key", KEY, "--receipt", tmp_path / "receipt", "--entry", tmp_path / "entry", "--quiet") == 1
+    (tmp_path / "entry").write_bytes(json.dumps(json.loads(entry(5)), indent=1).encode())
+    assert run("--key", KEY, "--receipt", tmp_path / "receipt", "--entry", tmp_path / "entry", "--quiet") == 0
+
+
+def test_a_log_that_does_not(log: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bundle = log / "tile/entries/001"
+    bundle.write_bytes(bundle.read_bytes().replace(b"id-300", b"id-3OO"))
+    (log / "tile/0/002.p/188").unlink()
+    assert run(log, "--key", KEY, "--json", tmp_path / "report.json") == 1
+    words = capsys.readouterr().out
+    assert "BAD, first at entry 300 (in tile/entries/001): it does not hash to what the tree says" in words
+    assert "also tile/0/002.p/188: the file is missing" in words
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["first_bad_place"] == "entry 300"
+    assert report["findings"][0] == {
+        "place": "entry 300",
+        "problem": "it does not hash to what the tree says",
+        "path": "tile/entries/001",
+        "index": 300,
+    }
+    assert run(log, "--key", KEY, "--most", "1", "--quiet") == 1
+
+
+def test_a_range(tmp_path: Path) -> None:
+    write_directory(tmp_path / "log", log_of(1000).export(300, 400).items())
+    assert run(tmp_path / "log", "--key", KEY, "--range", "300:400", "--quiet") == 0
+    assert run(tmp_path / "log", "--key", KEY, "--quiet") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--key", KEY],
+        ["{log}"],
+        ["{log}", "--key", "nonsense"],
+        ["{log}", "--key", "a+b+c"],
+        ["{log}", "--key", KEY, "--range", "5"],
+        ["{log}", "--key", KEY, "--range", "7:5"],
+        ["{log}", "--key", KEY, "--checkpoint", "/nonexistent"],
+        ["{log}", "--key", KEY, "--json", "/nonexistent/report"],
+        ["{log}", "--policy", "{log}/checkpoint"],
+        ["/nonexistent", "--key", KEY],
+        ["{log}/checkpoint", "--key", KEY],
+        ["http://", "--key", KEY],
+        ["--key", KEY, "--receipt", "{log}/checkpoint"],
+    ],
+)
+def test_questions_that_can_not_be_answered(
+    words: list[str], log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word.replace("{log}", str(log)) for word in words]) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("plumbline-verify: ")
+    assert captured.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--nonsense"], ["log", "--most", "0"], ["log", "--timeout", "nan"]])
+def test_words_that_are_none(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(words)
+    assert raised.value.code == 2
+
+
+def test_it_runs_without_django_or_a_database(log: Path) -> None:
+    script = (
+        "import sys; from governance.audit.verify.__main__ import main; status = main(); "
+        "loaded = {name.partition('.')[0] for name in sys.modules}; "
+        "assert not loaded & {'django', 'psycopg', 'factory', 'lineage'}, loaded; sys.exit(status)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(log), "--key", KEY, "--quiet"],
+        cwd=HOME,
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
