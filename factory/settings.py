@@ -1,6 +1,7 @@
 """Django settings. Everything a person may set comes from the environment; README lists it."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,13 +9,19 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from factory.kit.secrets import kept_secret, random_secret
+from governance.audit.private_keys import BadKey, new_key, origin_of, read_keys
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def env(name: str, default: str = "") -> str:
     """Return the setting NAME, or the text of the file that NAME_FILE names."""
     if path := os.environ.get(f"{name}_FILE"):
-        return Path(path).read_text().strip()
+        try:
+            return Path(path).read_text().strip()
+        except (OSError, ValueError) as problem:
+            raise ImproperlyConfigured(f"{name}_FILE can't be read: {problem}") from None
     return os.environ.get(name, default)
 
 
@@ -32,21 +39,30 @@ if MODE not in ("trial", "production"):
 PRODUCTION = MODE == "production"
 
 
-def secret(name: str) -> str:
+def secret(name: str, make: Callable[[], str] = random_secret) -> str:
     """Return a secret from the environment; in trial mode one that this installation keeps in VAR."""
     if value := env(name):
         return value
     if PRODUCTION:
         raise ImproperlyConfigured(f"PLUMBLINE_MODE=production needs {name} (or {name}_FILE)")
-    from factory.kit.secrets import kept_secret
-
-    return kept_secret(VAR / "keys" / name.lower())
+    return kept_secret(VAR / "keys" / name.lower(), make)
 
 
 DEBUG = False
 SECRET_KEY = secret("SECRET_KEY")
 #: Wraps the keys that bodies at rest are encrypted under: 32 bytes, URL-safe base64.
 BODY_KEY = secret("BODY_KEY")
+#: The private keys that sign the audit log, and the name that it keeps for life (docs/keys.md).
+try:
+    _origin = env("LOG_ORIGIN") or (
+        "" if PRODUCTION and not env("PUBLIC_URL") else PUBLIC_URL.split("://")[-1]
+    )
+    LOG_KEY = secret("LOG_KEY", lambda: new_key(_origin))
+    LOG_ORIGIN = origin_of(read_keys(LOG_KEY), env("LOG_ORIGIN"), _origin)
+except BadKey as problem:
+    raise ImproperlyConfigured(str(problem)) from None
+#: Opens the token that LOG_KEY names, where it names one.
+LOG_KEY_PIN = env("LOG_KEY_PIN")
 ALLOWED_HOSTS = [host for host in env("ALLOWED_HOSTS", "" if PRODUCTION else "*").split(",") if host]
 if PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("PLUMBLINE_MODE=production needs ALLOWED_HOSTS")

@@ -2,11 +2,17 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
-def kept_secret(path: Path) -> str:
-    """Return the secret kept in `path`, made at the first call: 32 random bytes, URL-safe base64.
+def random_secret() -> str:
+    """Return 32 random bytes, URL-safe base64."""
+    return secrets.token_urlsafe(32)
+
+
+def kept_secret(path: Path, make: Callable[[], str] = random_secret) -> str:
+    """Return the secret kept in `path`; the first call lets `make` make it.
 
     Safe with any number of processes: exactly one of them makes the file, readable by its owner.
     """
@@ -14,7 +20,7 @@ def kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(32))
+        draft.write_text(make())
         try:
             os.link(draft, path)
         except FileExistsError:

@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from governance.audit.private_keys import new_key
+
 HOME = Path(__file__).resolve().parent.parent.parent
 PRODUCTION = {
     "PLUMBLINE_MODE": "production",
     "SECRET_KEY": secrets.token_urlsafe(64),
     "BODY_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "LOG_KEY": new_key("plumbline.example"),
     "ALLOWED_HOSTS": "plumbline.example",
     "PUBLIC_URL": "https://plumbline.example",
 }
