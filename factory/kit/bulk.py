@@ -13,11 +13,16 @@ def copy_in(model: type[models.Model], columns: Sequence[str], rows: Iterable[Se
 
     Values are adapted by psycopg; pass jsonb as `json_text`, arrays of text as `array_text`.
     """
+    copy_rows(model._meta.db_table, columns, rows)
+
+
+def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """As `copy_in`, into a table that has no model."""
     rows = list(rows)
     if not rows:
         return
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(model._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, columns))
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     # COPY goes past Django's cursor, and its errors would too
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:

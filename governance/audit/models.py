@@ -1,57 +1,49 @@
-"""The audit trail: one row for every act and every judgement, added and never changed."""
+"""The audit log: one row for every act, the tree over them, and what was signed of it.
+
+Rows of all but `governance_waiting` (made in the migration; it has no model) are added and never changed;
+tiles grow at the right edge of the tree.
+"""
+
+import json
+from functools import cached_property
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from factory.kit.ids import new_id
 
-#: The revision of the fields below, kept with each entry so that old ones stay readable.
-SCHEMA_VERSION = 1
+
+class Outcome(models.TextChoices):
+    SUCCESS = "success", "Done"
+    DENIED = "denied", "Refused"
+    FAILED = "failed", "Failed"
 
 
 class Entry(models.Model):
-    """One act. The database refuses to change or delete a row (see the first migration)."""
+    """One act: a leaf of the log. The database refuses to change or delete a row.
 
-    class Outcome(models.TextChoices):
-        SUCCESS = "success", "Done"
-        DENIED = "denied", "Refused"
-        FAILED = "failed", "Failed"
+    `leaf` is what is proved; the other columns repeat of it what is searched by.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    schema_version = models.SmallIntegerField(default=SCHEMA_VERSION)
-    #: When it happened, and when the row was written (the statement that wrote the row).
+    #: When it happened, and when it was put on record.
     occurred_at = models.DateTimeField()
-    recorded_at = models.DateTimeField(db_default=Now())
-
-    #: `user`, `token`, `console`, `system` or `anonymous`, and its id.
-    actor_type = models.CharField(max_length=20)
-    actor_id = models.CharField(max_length=200, blank=True)
-    on_behalf_of = models.CharField(max_length=200, blank=True)
-    #: How the actor proved who they are: `password`, `session`, `token`, or empty.
-    authentication = models.CharField(max_length=40, blank=True)
-
+    recorded_at = models.DateTimeField()
+    #: `user`, `token`, `source`, `console`, `system` or `anonymous`, and its id.
+    actor_type = models.TextField()
+    actor_id = models.TextField(blank=True)
     #: `subject.verb`
-    action = models.CharField(max_length=100)
+    action = models.TextField()
     #: Node keys; `kind:id` for what is no node.
     targets = ArrayField(models.TextField(), default=list, blank=True)
-    outcome = models.CharField(max_length=10, choices=Outcome)
-    reason = models.TextField(blank=True)
-    policy_id = models.CharField(max_length=200, blank=True)
-    policy_revision = models.CharField(max_length=100, blank=True)
-
-    source_address = models.GenericIPAddressField(null=True, blank=True)
-    #: The service that the act came through: `web`, or empty where it came through none.
-    source_service = models.CharField(max_length=100, blank=True)
-    request_id = models.CharField(max_length=100, blank=True)
-    trace_id = models.CharField(max_length=64, blank=True)
-
-    #: SHA-256 of what was acted upon, as it was and as it became; 32 bytes each.
-    digest_before = models.BinaryField(max_length=32, null=True)
-    digest_after = models.BinaryField(max_length=32, null=True)
-    detail = models.JSONField(default=dict, blank=True)
+    outcome = models.TextField(choices=Outcome)
+    #: RFC 8785 canonical JSON (see `leaf.py`).
+    leaf = models.BinaryField()
+    #: What the leaf names by digest only because it is too long: a JSON object.
+    apart = models.BinaryField(null=True)
 
     class Meta:
         constraints = [
@@ -66,9 +58,115 @@ class Entry(models.Model):
             # UUIDv7 is ordered by time, so the id alone pages newest first.
             models.Index("action", F("id").desc(), name="entry_by_action"),
             models.Index("actor_type", "actor_id", F("id").desc(), name="entry_by_actor"),
-            models.Index(F("occurred_at").desc(), F("id").desc(), name="entry_by_time"),
             GinIndex(fields=["targets"], name="entry_by_target"),
         ]
 
     def __str__(self) -> str:
         return f"{self.occurred_at:%Y-%m-%d %H:%M:%S} {self.action}"
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """What the leaf says, with what it names by digest (members: `governance.audit.leaf.Act`)."""
+        said: dict[str, Any] = json.loads(bytes(self.leaf))
+        return said | json.loads(bytes(self.apart)) if self.apart else said
+
+    @property
+    def reason(self) -> str:
+        return self.said.get("reason", "")
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        return self.said.get("detail", {})
+
+
+class Log(models.Model):
+    """One log: a tree that grows. The newest is the current one; it may cite the one that it follows.
+
+    `cites` is `{"origin", "size", "root": base64}` of the older log's last known checkpoint.
+    """
+
+    id = models.SmallAutoField(primary_key=True)
+    origin = models.TextField(unique=True)
+    began_at = models.DateTimeField()
+    cites = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class Place(models.Model):
+    """Where in a log an entry is. Indexes are contiguous from 0."""
+
+    pk = models.CompositePrimaryKey("log_id", "index")
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    index = models.BigIntegerField()
+    entry = models.OneToOneField(Entry, models.PROTECT, db_constraint=False)
+
+
+class Tile(models.Model):
+    """Up to 256 hashes of one level of a log's tree, 32 bytes each (c2sp.org/tlog-tiles).
+
+    The last one of a level grows; its partial tiles are prefixes of it.
+    """
+
+    pk = models.CompositePrimaryKey("log_id", "level", "number")
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    level = models.SmallIntegerField()
+    number = models.BigIntegerField()
+    data = models.BinaryField()
+
+
+class Checkpoint(models.Model):
+    """A signed head of a log: `note` is the signed note as it is served, without cosignatures.
+
+    `pulled` is the number of the newest submission of the intake that the log covers.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    note = models.TextField()
+    signed_at = models.DateTimeField()
+    pulled = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "size"], name="checkpoint_once_a_size")]
+
+
+class Cosignature(models.Model):
+    """A witness's signature line under a checkpoint (c2sp.org/tlog-cosignature), verified when it came."""
+
+    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="cosignatures")
+    name = models.TextField()
+    key_id = models.BinaryField()
+    line = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "name", "key_id"], name="cosignature_once")
+        ]
+
+
+class Timestamp(models.Model):
+    """A timestamp token (RFC 3161) over the note of a checkpoint, verified when it came."""
+
+    checkpoint = models.ForeignKey(Checkpoint, models.PROTECT, related_name="timestamps")
+    authority = models.TextField()
+    token = models.BinaryField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["checkpoint", "authority"], name="timestamp_once")]
+
+
+class SubjectKey(models.Model):
+    """The key that one person's data in entries is sealed under. Destroying it destroys the data.
+
+    `digest` is HMAC-SHA256 of the subject under a key of this installation, never a plain hash.
+    """
+
+    digest = models.BinaryField(primary_key=True)
+    wrapped = models.BinaryField()
+    made_at = models.DateTimeField()

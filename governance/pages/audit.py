@@ -3,13 +3,11 @@
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from factory.kit.lists import Column, Filter, ListPage
 from factory.templatetags.display import utc_seconds
-from governance.audit.models import Entry
+from governance.audit.models import Entry, Outcome
 from governance.audit.reading import actions, entries
 from governance.people.models import ApiToken, User
 
@@ -39,12 +37,8 @@ def _outcome(entry: Entry) -> str:
     return f"{words}: {entry.reason}" if entry.reason else words
 
 
-def _address(entry: Entry) -> SafeString | str:
-    return (
-        format_html('<span class="text-nowrap">{}</span>', entry.source_address)
-        if entry.source_address
-        else ""
-    )
+def _through(entry: Entry) -> str:
+    return entry.said.get("source", {}).get("service", "")
 
 
 COLUMNS = (
@@ -55,13 +49,13 @@ COLUMNS = (
     Column("action", "Act", lambda entry: entry.action, lambda entry: _act(entry.action)),
     Column("targets", "On what", lambda entry: entry.targets, _targets),
     Column("outcome", "Outcome", lambda entry: entry.outcome, _outcome),
-    Column("address", "From", lambda entry: entry.source_address, _address),
+    Column("through", "Through", _through),
 )
 #: What the page says in other columns, or leaves to an entry's own page.
 ONLY_CSV = (
     Column("reason", "Reason", lambda entry: entry.reason),
     Column("id", "Entry", lambda entry: str(entry.pk)),
-    Column("request_id", "Request", lambda entry: entry.request_id),
+    Column("request_id", "Request", lambda entry: entry.said.get("request_id", "")),
 )
 
 
@@ -97,7 +91,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         sort="-when",
         filters=(
             Filter("action", "Act", [(action, _act(action)) for action in actions()]),
-            Filter("outcome", "Outcome", Entry.Outcome.choices),
+            Filter("outcome", "Outcome", Outcome.choices),
             Filter("target", "On what", hint="a node key, or token:id"),
         ),
         filename="audit-trail",

@@ -1,7 +1,7 @@
 """What came in: bodies as received, and every reading of them. Rows are added and stay."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 
 from factory.kit.ids import new_id
 from lineage.entities.models import BYTES
@@ -38,6 +38,10 @@ class Submission(models.Model):
     """One request's body as it was received, encrypted, with the SHA-256 of the clear bytes."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
+    #: Given by the database while the writer has its turn, so that it follows the order of commits.
+    number = models.BigIntegerField(
+        unique=True, editable=False, db_default=Func(Value("lineage_submission_number"), function="nextval")
+    )
     door = models.TextField(db_collation=BYTES)
     source = models.TextField()
     received_at = models.DateTimeField()

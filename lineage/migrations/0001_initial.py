@@ -15,10 +15,21 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
+        migrations.RunSQL(
+            "CREATE SEQUENCE lineage_submission_number", "DROP SEQUENCE lineage_submission_number"
+        ),
         migrations.CreateModel(
             name="Submission",
             fields=[
                 ("id", models.UUIDField(default=factory.kit.ids.new_id, primary_key=True, serialize=False)),
+                (
+                    "number",
+                    models.BigIntegerField(
+                        db_default=models.Func(models.Value("lineage_submission_number"), function="nextval"),
+                        editable=False,
+                        unique=True,
+                    ),
+                ),
                 ("door", models.TextField(db_collation="C")),
                 ("source", models.TextField()),
                 ("received_at", models.DateTimeField()),

@@ -1,9 +1,21 @@
+import hashlib
+import json
+
 import pytest
+import rfc8785
 from django.db import DatabaseError, connection, transaction
 from django.test import RequestFactory
+from django.utils import timezone
 
+from factory.kit.bulk import fetch
+from factory.kit.ids import new_id
 from factory.kit.recording import CONSOLE, SYSTEM, record
-from governance.audit.models import Entry
+from governance.audit.append import append_many
+from governance.audit.leaf import Act
+from governance.audit.models import Entry, SubjectKey
+from governance.audit.subjects import unseal
+from governance.audit.tlog.leaf import LeafError
+from governance.audit.tlog.merkle import leaf_hash
 from tests import personas
 
 
@@ -32,14 +44,59 @@ def test_an_entry_keeps_everything() -> None:
         detail={"count": 2},
     )
     entry = Entry.objects.get(pk=pk)
-    assert entry.schema_version == 1 and entry.recorded_at is not None
-    assert (entry.actor_type, entry.actor_id, entry.authentication) == ("user", str(alice.pk), "session")
+    assert (entry.actor_type, entry.actor_id) == ("user", str(alice.pk))
     assert (entry.action, entry.targets, entry.outcome) == ("submission.replayed", [key], "denied")
-    assert (entry.reason, entry.policy_id, entry.policy_revision) == ("not now", "release", "3")
-    assert (entry.source_address, entry.request_id) == ("2001:db8::1", "r-1")
-    assert entry.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
-    assert entry.digest_before == b"a" * 32 and entry.digest_after == b"b" * 32
-    assert entry.detail == {"count": 2}
+    assert entry.recorded_at is not None
+    said = entry.said
+    assert (said["id"], said["schema"], said["reason"]) == (str(pk), 1, "not now")
+    assert said["actor"] == {"type": "user", "id": str(alice.pk)} and said["authentication"] == "session"
+    assert said["policy"] == {"id": "release", "revision": "3"}
+    assert said["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736" and said["request_id"] == "r-1"
+    assert said["digests"] == {"before": b"a".hex() * 32, "after": b"b".hex() * 32}
+    assert said["detail"] == entry.detail == {"count": 2}
+    assert bytes(entry.leaf) == rfc8785.dumps(said)
+
+
+@pytest.mark.django_db
+def test_where_a_person_was_is_sealed() -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR="2001:db8::1")
+    request.user = personas.alice()
+    entry = Entry.objects.get(pk=record("page.read", request=request))
+    assert b"2001:db8" not in bytes(entry.leaf)
+    assert unseal(entry.said["sealed"]) == {"address": "2001:db8::1"}
+    SubjectKey.objects.all().delete()
+    assert unseal(entry.said["sealed"]) is None
+
+
+@pytest.mark.django_db
+def test_what_is_too_long_is_named_by_its_digest() -> None:
+    detail = {"rows": ["x" * 100] * 1000}
+    entry = Entry.objects.get(pk=record("report.made", actor=SYSTEM, detail=detail))
+    assert len(entry.leaf) <= 65_535
+    digest = hashlib.sha256(rfc8785.dumps(detail)).hexdigest()
+    assert json.loads(bytes(entry.leaf))["detail"] == {"sha256": digest, "size": len(rfc8785.dumps(detail))}
+    assert entry.detail == detail
+
+
+@pytest.mark.django_db
+def test_what_json_cannot_say_is_refused() -> None:
+    with pytest.raises(LeafError):
+        record("report.made", actor=SYSTEM, detail={"count": 2**60})
+
+
+@pytest.mark.django_db
+def test_many_entries_at_once_are_as_single_ones() -> None:
+    now = timezone.now()
+    acts = [
+        Act(new_id(), now, now, SYSTEM, "page.read", targets=('dataset:a/"b"\\', f"x:{n}")) for n in range(3)
+    ]
+    with transaction.atomic():
+        append_many(acts)
+    assert [e.targets for e in Entry.objects.order_by("id")] == [list(act.targets) for act in acts]
+    waiting = dict(fetch("SELECT entry_id, hash FROM governance_waiting"))
+    assert {id_: bytes(hash_) for id_, hash_ in waiting.items()} == {
+        e.pk: leaf_hash(bytes(e.leaf)) for e in Entry.objects.all()
+    }
 
 
 @pytest.mark.django_db
@@ -48,7 +105,8 @@ def test_headers_and_addresses_of_any_kind_do_no_harm() -> None:
         "/", REMOTE_ADDR="", headers={"X-Request-ID": "x" * 500, "traceparent": "-"}
     )
     entry = Entry.objects.get(pk=record("page.read", request=request))
-    assert (entry.actor_type, entry.source_address, len(entry.request_id)) == ("anonymous", None, 100)
+    assert (entry.actor_type, len(entry.said["request_id"])) == ("anonymous", 100)
+    assert "sealed" not in entry.said
 
 
 @pytest.mark.django_db(transaction=True)
@@ -76,7 +134,7 @@ def test_an_action_is_subject_and_verb(action: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "statement", ["UPDATE governance_entry SET reason = 'better'", "DELETE FROM governance_entry"]
+    "statement", ["UPDATE governance_entry SET action = 'page.read'", "DELETE FROM governance_entry"]
 )
 def test_the_database_refuses_to_change_entries(statement: str) -> None:
     record("submission.replayed", actor=CONSOLE)
@@ -86,7 +144,7 @@ def test_the_database_refuses_to_change_entries(statement: str) -> None:
         connection.cursor() as cursor,
     ):
         cursor.execute(statement)
-    assert Entry.objects.get().reason == ""
+    assert Entry.objects.get().action == "submission.replayed"
 
 
 @pytest.mark.django_db
@@ -103,4 +161,5 @@ def test_the_database_refuses_to_change_entries(statement: str) -> None:
 def test_only_our_own_proxies_are_believed(settings, proxies: int, forwarded: str, address: str) -> None:
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": forwarded})
-    assert Entry.objects.get(pk=record("page.read", request=request)).source_address == address
+    entry = Entry.objects.get(pk=record("page.read", request=request))
+    assert unseal(entry.said["sealed"]) == {"address": address}

@@ -4,6 +4,7 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.audit.models import Entry
+from governance.audit.subjects import unseal
 from tests import personas
 
 pytestmark = pytest.mark.django_db
@@ -23,11 +24,8 @@ def test_a_person_signs_in_with_their_address(client: Client, spelling: str) -> 
     assert sign_in(client, spelling).status_code == 302
     entry = the_last("user.signed_in")
     assert (entry.actor_type, entry.actor_id, entry.outcome) == ("user", str(alice.pk), "success")
-    assert (entry.authentication, entry.source_address, entry.source_service) == (
-        "password",
-        "127.0.0.1",
-        "web",
-    )
+    assert (entry.said["authentication"], entry.said["source"]) == ("password", {"service": "web"})
+    assert unseal(entry.said["sealed"]) == {"address": "127.0.0.1"}
 
 
 def test_a_person_signs_out(client: Client) -> None:

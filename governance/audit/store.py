@@ -1,0 +1,99 @@
+"""Reads the log as it is kept: its heads, tiles, bundles and the places of entries."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from factory.kit.bulk import fetch
+from governance.audit.models import Checkpoint, Entry, Log, Place
+from governance.audit.models import Tile as TileRow
+from governance.audit.tlog.bundles import encode_bundle
+from governance.audit.tlog.merkle import HASH_SIZE
+from governance.audit.tlog.proof import Proof
+from governance.audit.tlog.tiles import ENTRIES, WIDTH, Tile
+from governance.audit.tlog.tree import TiledTree
+
+
+class Missing(LookupError):
+    """The log has no such tile or bundle, or has it no more."""
+
+
+def current_log() -> Log | None:
+    """Return the log that entries go into; None before the first was begun."""
+    return Log.objects.order_by("-id").first()
+
+
+def head_of(log: Log) -> Checkpoint | None:
+    """Return the newest checkpoint of a log."""
+    return Checkpoint.objects.filter(log=log).order_by("-size").first()
+
+
+def reader(log: Log) -> Callable[[Tile], bytes]:
+    """Return what reads the log's tiles and bundles; it raises Missing."""
+
+    def read(tile: Tile) -> bytes:
+        return _bundle(log, tile) if tile.level == ENTRIES else _hashes(log, tile)
+
+    return read
+
+
+def _hashes(log: Log, tile: Tile) -> bytes:
+    data = (
+        TileRow.objects.filter(log=log, level=tile.level, number=tile.index)
+        .values_list("data", flat=True)
+        .first()
+    )
+    size = tile.width * HASH_SIZE
+    if data is None or len(data) < size:
+        raise Missing(tile.path)
+    return bytes(data[:size])
+
+
+def _bundle(log: Log, tile: Tile) -> bytes:
+    """Put a bundle together of the entries themselves, so that what is served is what is kept."""
+    start = tile.index * WIDTH
+    rows = fetch(
+        """SELECT e.leaf FROM governance_place p JOIN governance_entry e ON e.id = p.entry_id
+           WHERE p.log_id = %s AND p.index >= %s AND p.index < %s ORDER BY p.index""",
+        [log.pk, start, start + tile.width],
+    )
+    if len(rows) < tile.width:
+        raise Missing(tile.path)
+    return encode_bundle(bytes(leaf) for (leaf,) in rows)
+
+
+def published(log: Log) -> Checkpoint | None:
+    """Return the checkpoint that the log is served under: the newest one."""
+    return head_of(log)
+
+
+def signed_note(checkpoint: Checkpoint) -> bytes:
+    """Return the signed note of a checkpoint with the cosignatures that have come."""
+    return (checkpoint.note + "".join(each.line for each in checkpoint.cosignatures.order_by("id"))).encode()
+
+
+class NotYet(LookupError):
+    """The entry is kept, and no published checkpoint covers it yet."""
+
+
+def is_kept(entry_id: UUID) -> bool:
+    """Whether there is an entry, or a submission that becomes one, of this id."""
+    return Entry.objects.filter(pk=entry_id).exists() or bool(
+        fetch("SELECT 1 FROM lineage_submission WHERE id = %s", [entry_id])
+    )
+
+
+def receipt(entry_id: UUID) -> Proof:
+    """Return the receipt of an entry, or of a submission: its entry has the same id.
+
+    Raises Missing (nothing of this id is kept) or NotYet.
+    """
+    place = Place.objects.select_related("log").filter(entry_id=entry_id).first()
+    if place is None:
+        if is_kept(entry_id):
+            raise NotYet(str(entry_id))
+        raise Missing(str(entry_id))
+    head = published(place.log)
+    if head is None or head.size <= place.index:
+        raise NotYet(str(entry_id))
+    tree = TiledTree(head.size, reader(place.log))
+    return Proof(place.index, tree.inclusion(place.index), signed_note(head))

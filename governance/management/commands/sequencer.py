@@ -1,0 +1,22 @@
+"""manage.py sequencer: puts entries into the log, until it is told to stop."""
+
+import signal
+from threading import Event
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from governance.audit.sequencer import Sequencer
+
+
+class Command(BaseCommand):
+    help = (
+        "Give every entry its place in the log, grow the tree and sign its head, until stopped. "
+        "Any number may run on any number of machines; one works at a time."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = Event()
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sign, lambda *_: stop.set())
+        Sequencer().run(stop)
