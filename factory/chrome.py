@@ -9,6 +9,8 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from factory.kit import disk
+
 THEMES = {"auto": "As the system", "light": "Light", "dark": "Dark"}
 THEME_COOKIE = "theme"
 YEAR_IN_SECONDS = 365 * 24 * 3600
@@ -65,6 +67,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
     """Context processor of every page."""
     return {
         "trial": settings.MODE == "trial",
+        "disk": disk.space(),
         "menu": menu(request.path),
         "theme": theme_of(request),
         "themes": THEMES,

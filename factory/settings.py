@@ -218,6 +218,9 @@ FUTURE_TOLERANCE = timedelta(hours=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 #: A source that has sent nothing for this many times its longest pause has fallen silent.
 SILENT_AFTER_PAUSES = 2
+#: With less free on the disk it is said on every page; with less, nothing more is taken in.
+DISK_WARNING_BYTES = int(env("DISK_WARNING_MB", "5000")) * 1_000_000
+DISK_FULL_BYTES = int(env("DISK_FULL_MB", "500")) * 1_000_000
 
 # --- pages ----------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from factory.kit.grants import MayAsk
-from factory.kit.problems import RETRY_AFTER, Problem
+from factory.kit.problems import RETRY_AFTER, Problem, check_space
 
 REQUESTS = Counter("plumbline_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
@@ -68,11 +68,12 @@ class Lives(Watched):
 
 
 class CanCommit(Watched):
-    """GET /readyz: a real transaction was committed; 503 where the database can't."""
+    """GET /readyz: a real transaction was committed; 503 where the database can't, or the disk is full."""
 
     authentication_classes: list[Any] = []
 
     def get(self, request: Request) -> HttpResponse:
+        check_space()
         with transaction.atomic(), connection.cursor() as cursor:
             # A message to nobody: its commit has to reach the disk as any other, but it leaves no row.
             cursor.execute("SELECT pg_logical_emit_message(true, 'plumbline', 'ready')")

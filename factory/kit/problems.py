@@ -13,9 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions, status
 
+from factory.kit import disk
+
 CONTENT_TYPE = "application/problem+json"
 #: Seconds that a client waits before it asks again while Plumbline can't commit.
 RETRY_AFTER = 5
+#: The same while its disk is full: to make room takes a person.
+RETRY_AFTER_FULL = 60
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +101,7 @@ def problem_of(error: Exception) -> Problem | None:
         case RequestDataTooBig():
             return Problem(413, detail="the body is larger than this address takes", code="too_large")
         case OperationalError() | InterfaceError() | InternalError():
-            return Problem(
-                503,
-                detail="the database can't commit at this moment; send the same again later",
-                code="cannot_commit",
-                headers={"Retry-After": str(RETRY_AFTER)},
-            )
+            return cannot_commit(error)
         case exceptions.Throttled():
             # Existing OpenLineage clients give up on 429 and come back on 503.
             wait = str(int(getattr(error, "wait", None) or RETRY_AFTER))
@@ -115,6 +114,35 @@ def problem_of(error: Exception) -> Problem | None:
         case exceptions.APIException():
             return _of_api_exception(error)
     return None
+
+
+def cannot_commit(error: BaseException | None = None) -> Problem:
+    """Return the problem of whoever sends something that the database doesn't take now, for this `error`."""
+    if disk.says_full(error):
+        return disk_full()
+    return Problem(
+        503,
+        detail="the database can't commit at this moment; send the same again later",
+        code="cannot_commit",
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+def disk_full() -> Problem:
+    """Return the problem of whoever sends something while the disk is full."""
+    return Problem(
+        503,
+        title="The disk is full",
+        detail=f"{disk.space().told} Nothing was kept; send the same again later.",
+        code="disk_full",
+        headers={"Retry-After": str(RETRY_AFTER_FULL)},
+    )
+
+
+def check_space() -> None:
+    """Raise Problem where the disk has no room for more; asked before anything is taken in."""
+    if disk.space().state == "none":
+        raise disk_full()
 
 
 def _of_api_exception(error: exceptions.APIException) -> Problem:

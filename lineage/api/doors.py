@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from factory.kit.grants import Grant, MayUse
-from factory.kit.problems import RETRY_AFTER, Problem
+from factory.kit.problems import Problem, cannot_commit, check_space
 from lineage.api import body, metrics
 from lineage.api.schema import BATCH_RESULT, STORED, refusals
 from lineage.intake.arrival import Arrival, Event
@@ -37,6 +37,7 @@ class DoorView(APIView):
 
     def take(self, request: Request, *, batch: bool, headers: dict[str, str] | None = None) -> Arrival:
         """Read the body and record it. Raises Problem."""
+        check_space()
         unpackable = None
         try:
             content = body.read_body(
@@ -59,12 +60,7 @@ class DoorView(APIView):
         try:
             pass_through(arrival)
         except CannotCommit as error:
-            raise Problem(
-                503,
-                detail="the database can't commit at this moment; send the same again later",
-                code="cannot_commit",
-                headers={"Retry-After": str(RETRY_AFTER)},
-            ) from error
+            raise cannot_commit(error) from error
         metrics.count(arrival)
         return arrival
 
