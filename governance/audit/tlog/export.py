@@ -1,13 +1,19 @@
 """A log, or a range of it, as files in the standard layout."""
 
+import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from governance.audit.tlog.tiles import Tile, tiles_of
 
+#: What the comment of an archive begins with; the SHA-256 in hexadecimal of all bytes before it follows.
+SEAL = b"sha256:"
+SEAL_SIZE = len(SEAL) + 64
 #: Archives are the same whenever they are made.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
+_STEP = 1 << 20
 
 
 def files_of(
@@ -37,10 +43,30 @@ def write_directory(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def write_archive(file: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write `files` into a new zip archive; the same files give the same bytes. Raises OSError."""
+    """Write `files` into a new zip archive; the same files give the same bytes. Raises OSError.
+
+    Its comment is a digest of the rest, so that a change of the packing is noticed too. That protects from
+    accidents; from a forger only the tree and its signature do.
+    """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files:
             member = zipfile.ZipInfo(path, _NO_TIME)
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16
             archive.writestr(member, content)
+        archive.comment = bytes(SEAL_SIZE)
+    with file.open("r+b") as written:
+        digest = digest_before_seal(written)
+        written.seek(-SEAL_SIZE, 2)
+        written.write(SEAL + digest)
+
+
+def digest_before_seal(archive: BinaryIO) -> bytes:
+    """Return the digest, in hexadecimal, that the comment of `archive` should hold."""
+    left = archive.seek(0, 2) - SEAL_SIZE
+    archive.seek(0)
+    digest = hashlib.sha256()
+    while left > 0 and (piece := archive.read(min(_STEP, left))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.hexdigest().encode()

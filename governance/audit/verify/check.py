@@ -8,11 +8,13 @@ from governance.audit.tlog.checkpoint import Checkpoint, open_checkpoint
 from governance.audit.tlog.merkle import ProofError
 from governance.audit.tlog.notes import LARGEST_NOTE, Note, NoteError, encode_base64
 from governance.audit.tlog.proof import Proof
-from governance.audit.tlog.tiles import Tile
+from governance.audit.tlog.tiles import WIDTH, Tile
 from governance.audit.tlog.tree import TiledTree
+from governance.audit.verify.against import Against
 from governance.audit.verify.asked import Trust, Wanted
 from governance.audit.verify.leftovers import check_leftovers
-from governance.audit.verify.report import Enough, Finding, Report
+from governance.audit.verify.report import Enough, Finding, Pruned, Report
+from governance.audit.verify.statements import Statements, fields_of
 from governance.audit.verify.stores import BadFile, Store
 from governance.audit.verify.walk import Walk, read_hashes
 
@@ -35,9 +37,10 @@ def verify(
 ) -> Report:
     """Verify the log in `store` and return what was found.
 
-    `older` are signed checkpoints that were seen before and `receipts` are `.tlog-proof` files, each with a
-    name to report it under; `wanted` are entries that must be in the log. `[start, end)` limits which entries
-    are looked at, for a log of which only that range is at hand. Ends early after `most_findings`.
+    `older` are signed checkpoints that were seen before, of this log or of one that it cites, and `receipts`
+    are `.tlog-proof` files, each with a name to report it under; `wanted` are entries that must be in the
+    log. `[start, end)` limits which entries are looked at, for a log of which only that range is at hand.
+    Ends early after `most_findings`.
 
     Raises Unreadable where the log can't be read at all, and whatever `progress` raises.
     """
@@ -46,11 +49,13 @@ def verify(
     try:
         opened = check.checkpoint()
         if opened is not None:
-            check.tree(opened, list(wanted), start, end, progress or (lambda done, total: None))
+            report.end = opened.size if end is None else min(end, opened.size)
+            report.start = min(start, report.end)
+            against = check.tree(opened, list(wanted), progress or (lambda done, total: None))
             for name, data in older:
-                check.older(name, data)
+                against.checkpoint(name, data)
             for name, data in receipts:
-                check.receipt(name, data)
+                against.receipt(name, data)
     except Enough:
         pass
     return report
@@ -107,8 +112,7 @@ class _Check:
         self._store = store
         self._trust = trust
         self._report = report
-        self._tree: TiledTree
-        self._root = b""
+        self._statements = Statements()
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint of the log if it is signed; what isn't signed is not looked at further."""
@@ -119,75 +123,74 @@ class _Check:
             self._report.add(Finding("checkpoint", str(error), "checkpoint"))
             return None
         _signatures(self._report, "checkpoint", checkpoint, note, self._trust)
-        self._root = checkpoint.root
-        self._tree = TiledTree(checkpoint.size, lambda tile: read_hashes(self._store, tile))
         return checkpoint
 
-    def tree(
-        self, head: Checkpoint, wanted: list[Wanted], start: int, end: int | None, progress: Progress
-    ) -> None:
-        """Check the entries `[start, end)` and every tile over them, and find what is wanted."""
-        end = head.size if end is None else min(end, head.size)
-        total = max(end - start, 0)
+    def tree(self, head: Checkpoint, wanted: list[Wanted], progress: Progress) -> Against:
+        """Check the entries asked about and every tile over them, and find what is wanted.
+
+        Returns what older checkpoints and receipts are held against.
+        """
+        start, end = self._report.start, self._report.end
 
         def passed(bundle: bytes, tile: Tile) -> None:
+            self._statements.read(bundle, tile)
             for each in wanted:
                 if each.needle in bundle:
-                    entries = enumerate(decode_bundle(bundle, tile.width), tile.start)
-                    each.found += [index for index, entry in entries if each.is_meant(entry)]
-            progress(min(max(tile.end - start, 0), total), total)
+                    self._look_for(each, bundle, tile)
+            progress(min(max(tile.end - start, 0), end - start), end - start)
 
         walk = Walk(self._store, head.size, head.root, self._report, start, end, passed)
-        walk.run()
+        try:
+            walk.run()
+        except Enough:
+            # The first bad place may be among what is missing, of which the rest is never told.
+            self._report.findings += self._missing(walk)[:1]
+            raise
+        self._said(walk)
         check_leftovers(self._store, walk)
+        self._not_found(wanted)
+        tree = TiledTree(head.size, lambda tile: read_hashes(self._store, tile))
+        return Against(self._trust, self._report, tree, head.root, self._statements)
+
+    def _look_for(self, each: Wanted, bundle: bytes, tile: Tile) -> None:
+        for index, entry in enumerate(decode_bundle(bundle, tile.width), tile.start):
+            if each.is_meant(entry):
+                each.found.append(index)
+                said = fields_of(entry)
+                names = ("action", "outcome", "recorded_at")
+                self._report.entries[index] = {name: str(said[name]) for name in names if name in said}
+
+    def _missing(self, walk: Walk) -> list[Finding]:
+        """Return what is missing and was not pruned by the log's own word, first things first."""
+        unexplained = (tile for tile in walk.absent if tile.end > self._statements.minimum_index)
+        return [
+            Finding(tile.path, "the file is missing", tile.path, position=tile.start)
+            for tile in sorted(unexplained, key=lambda tile: (tile.start, -tile.level))
+        ]
+
+    def _said(self, walk: Walk) -> None:
+        """Report what the log says of itself, and hold what is missing against it. Raises Enough."""
+        report, said = self._report, self._statements
+        report.cites = said.cites
+        for finding in (*said.wrong, *self._missing(walk)):
+            report.add(finding)
+        if said.minimum_index:
+            first, last = report.start // WIDTH * WIDTH, min(-(-report.end // WIDTH) * WIDTH, report.size)
+            absent = max(last - first - report.entries_checked - walk.not_vouched_for, 0)
+            report.pruned = Pruned(said.minimum_index, said.pruned_by, absent)
+        if walk.not_vouched_for:
+            report.warnings.append(
+                f"{walk.not_vouched_for} entries are there of which the tiles above are not: not checked"
+            )
+
+    def _not_found(self, wanted: list[Wanted]) -> None:
+        report = self._report
         for each in wanted:
-            self._report.included[each.label] = each.found
-            if not each.found:
-                self._report.add(Finding(each.label, "no entry of the log is it", position=head.size))
-
-    def older(self, name: str, data: bytes) -> None:
-        """Check that the log continues the checkpoint in `data`."""
-        try:
-            checkpoint, note = open_checkpoint(data, self._trust.log_keys, self._report.origin)
-            if self._trust.policy is not None:
-                self._trust.policy.cosigned(note)
-        except NoteError as error:
-            self._report.add(Finding(name, str(error), position=self._report.size))
-            return
-        if problem := self._disagreement(checkpoint):
-            self._report.add(Finding(name, problem, position=checkpoint.size))
-        else:
-            self._report.consistent_with[name] = checkpoint.size
-
-    def receipt(self, name: str, data: bytes) -> None:
-        """Check that the log continues the checkpoint of a receipt, and has the entry that it is for."""
-        try:
-            proof = Proof.parse(data)
-            leaf = self._tree.leaf(proof.index) if proof.index < self._tree.size else b""
-            checkpoint = proof.verify(leaf, self._trust.log_keys, self._report.origin)
-        except (NoteError, ProofError, BadFile, ValueError) as error:
-            self._report.add(Finding(name, str(error), position=self._report.size))
-            return
-        if problem := self._disagreement(checkpoint):
-            self._report.add(Finding(name, problem, position=proof.index))
-        else:
-            self._report.consistent_with[name] = checkpoint.size
-            self._report.included[name] = [proof.index]
-
-    def _disagreement(self, old: Checkpoint) -> str:
-        """Return why the log does not continue the checkpoint `old`; empty where it does.
-
-        Rests on a proof that leads to the signed root, not on the tiles having been checked before.
-        """
-        size = self._tree.size
-        if old.size > size:
-            return f"it has {old.size} entries, the log only {size}: entries were cut off or the log is older"
-        if old.size == 0:
-            return ""
-        try:
-            merkle.verify_consistency(old.size, size, self._tree.consistency(old.size), old.root, self._root)
-        except ProofError:
-            return f"the log is not its continuation: the first {old.size} entries are not what they were"
-        except BadFile as error:
-            return f"it can't be compared with the log: {error}"
-        return ""
+            report.included[each.label] = each.found
+            if each.found:
+                continue
+            if report.end - report.start < report.size or (report.pruned and report.pruned.absent):
+                problem = "no entry of those that are at hand is it"
+                report.unchecked.append(Finding(each.label, problem, position=report.size))
+            else:
+                report.add(Finding(each.label, "no entry of the log is it", position=report.size))

@@ -16,6 +16,8 @@ def check_leftovers(store: Store, walk: Walk) -> None:
 
     What claims to be of the tree and isn't becomes a finding, anything else a warning. Raises Enough.
     """
+    if damage := store.damage():
+        walk.report.add(Finding("archive", damage, position=walk.size))
     paths = store.paths()
     if paths is None:
         return

@@ -6,6 +6,9 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -13,20 +16,27 @@ from urllib.parse import urlsplit
 
 from governance.audit.verify.stores import BadFile, MissingFile, Unreadable
 
-_TRIES = 3
+#: How often a file is asked for that a busy server did not give.
+TRIES = 5
+#: The longest that is waited because a server asks for it, in seconds.
+LONGEST_WAIT = 60.0
 _STEP = 1 << 16
 _LATER = (429, 500, 502, 503, 504)
+#: What may be sent to without encryption: it does not leave the machine.
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class Live:
     """A log at an address, read over one connection that is kept.
 
-    `timeout` is the most seconds for one file, from looking up the name to the last byte, however
-    slowly the other side sends. Redirects are not followed, so that the token stays where it belongs.
+    `timeout` is the most seconds for one file, from looking up the name to the last byte, however slowly
+    the other side sends; `deadline` the most for all of them, waiting included. Redirects are not followed,
+    so that the token stays where it belongs. Certificates are those that the system trusts, or of the file
+    that the variable SSL_CERT_FILE names.
     """
 
-    def __init__(self, url: str, *, token: str = "", timeout: float = 30) -> None:
-        """Raises Unreadable where `url` is no http or https address."""
+    def __init__(self, url: str, *, token: str = "", timeout: float = 30, deadline: float = 3600) -> None:
+        """Raises Unreadable where `url` is no http or https address of a log."""
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -34,12 +44,20 @@ class Live:
             raise Unreadable(f"{url} is not an address: {error}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise Unreadable(f"{url} is not an http or https address of a log")
+        if parts.username or parts.password:
+            raise Unreadable("an address holds no name or password; a token goes into a file")
+        if not (token.isascii() and token.isprintable()):
+            raise Unreadable("the token has characters that no token has")
         self._prefix = parts.path.rstrip("/")
         self._timeout = timeout
+        self._deadline = deadline
+        self._end = time.monotonic() + deadline
         self._headers = {"Accept-Encoding": "gzip, identity", "User-Agent": "plumbline-verify"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
+        if token:
+            if not self._secure and self._host not in _LOCAL:
+                raise Unreadable("a token is sent by https only, so that nobody on the way reads it")
+            self._headers["Authorization"] = f"Bearer {token}"
         self._connection = self._connected()
 
     def _connected(self) -> http.client.HTTPConnection:
@@ -49,40 +67,61 @@ class Live:
         return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=context)
 
     def read(self, path: str, most: int) -> bytes:
-        why = ""
-        for attempt in range(_TRIES):
+        why, wait = "", 0.0
+        for attempt in range(TRIES):
             if attempt:
-                time.sleep(min(attempt, self._timeout))
+                self._pause(path, max(wait, 0.5 * 2 ** (attempt - 1)), why)
+            wait = 0.0
             try:
-                status, content = _within(self._timeout, partial(self._get, self._connection, path, most))
+                answer = _within(self._left(path), partial(self._get, self._connection, path, most))
+            except ssl.SSLCertVerificationError as error:
+                raise Unreadable(f"{self._host} is not to be trusted: {error.verify_message}") from error
             except (OSError, http.client.HTTPException) as error:
                 # What still waits for an answer keeps the old connection to itself.
                 self._connection.close()
                 self._connection = self._connected()
                 why = str(error) or type(error).__name__
                 continue
-            if status == 200:
-                return content
-            if status in (404, 410):
+            if answer.status == 200:
+                return answer.content
+            if answer.status in (404, 410):
                 raise MissingFile("the file is missing")
-            why = f"the log answered {status}"
-            if status not in _LATER:
+            why, wait = f"the log answered {answer.status}", answer.wait
+            if answer.status in (401, 403):
+                why += "; is the token one that may read the log?"
+            if answer.status not in _LATER:
                 break
         raise Unreadable(f"{path} can't be read: {why}")
+
+    def _left(self, path: str) -> float:
+        """Return how many seconds the next file may take. Raises Unreadable where none are left."""
+        left = min(self._timeout, self._end - time.monotonic())
+        if left <= 0:
+            raise Unreadable(f"not done within {self._deadline:g} seconds: stopped before {path}")
+        return left
+
+    def _pause(self, path: str, seconds: float, why: str) -> None:
+        seconds = min(seconds, LONGEST_WAIT)
+        if time.monotonic() + seconds >= self._end:
+            raise Unreadable(f"not done within {self._deadline:g} seconds: stopped before {path}, {why}")
+        time.sleep(seconds)
 
     def paths(self) -> None:
         return None
 
+    def damage(self) -> str:
+        return ""
+
     def close(self) -> None:
         self._connection.close()
 
-    def _get(self, connection: http.client.HTTPConnection, path: str, most: int) -> tuple[int, bytes]:
+    def _get(self, connection: http.client.HTTPConnection, path: str, most: int) -> "_Answer":
         connection.request("GET", f"{self._prefix}/{path}", headers=self._headers)
         response = connection.getresponse()
         if response.status != 200:
             # The rest of an answer that says nothing more isn't read.
             connection.close()
-            return response.status, b""
+            return _Answer(response.status, wait=_seconds(response.headers.get("Retry-After", "")))
         unpack = None
         if response.headers.get("Content-Encoding", "").lower() in ("gzip", "x-gzip"):
             unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -98,10 +137,29 @@ class Live:
                 raise BadFile(f"it has more than {most} bytes")
         if unpack and not unpack.eof:
             raise BadFile("what came is cut off")
-        return 200, bytes(content)
+        return _Answer(200, bytes(content))
 
 
-def _within(seconds: float, work: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An HTTP answer; `wait` is how many seconds it asks to wait for."""
+
+    status: int
+    content: bytes = b""
+    wait: float = 0.0
+
+
+def _seconds(retry_after: str) -> float:
+    """Return how long a Retry-After asks to wait, seconds or a date (RFC 9110, section 10.2.3)."""
+    if retry_after.isdecimal():
+        return float(retry_after[:9])
+    try:
+        return max((parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _within(seconds: float, work: Callable[[], _Answer]) -> _Answer:
     """Return what `work` returns, or raise TimeoutError: a timeout of sockets alone starts anew per byte."""
     done: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 

@@ -1,6 +1,7 @@
 """What a verification found."""
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 
@@ -28,9 +29,36 @@ class Finding:
         return f"{self.place}{within}: {self.problem}"
 
 
+class Verdict(StrEnum):
+    """What a verification comes to; a bad place outweighs what could not be checked."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What the log says that it no longer holds: entries below `minimum_index`, by its own `entry`."""
+
+    minimum_index: int
+    entry: int
+    #: How many entries are indeed not there, all of them below the minimum index.
+    absent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The end of an older log that this one says to follow upon; `root` in base64."""
+
+    origin: str
+    size: int
+    root: str
+
+
 @dataclass(slots=True)
 class Report:
-    """The result for the log at `log`; `ok` says whether everything that was asked holds."""
+    """The result for the log at `log`; `verdict` says whether everything that was asked holds."""
 
     log: str
     origin: str = ""
@@ -41,13 +69,24 @@ class Report:
     cosigned_by: dict[str, str] = field(default_factory=dict)
     #: Whether the policy's quorum was met; None without a policy.
     quorum_met: bool | None = None
+    #: The entries that were asked about, `[start, end)`.
+    start: int = 0
+    end: int = 0
     entries_checked: int = 0
     tiles_checked: int = 0
     #: The older checkpoints and receipts that the log agrees with, by file, with their sizes.
     consistent_with: dict[str, int] = field(default_factory=dict)
+    #: The older checkpoints, by file, that are the one that the log cites.
+    cited: list[str] = field(default_factory=list)
+    cites: Citation | None = None
+    pruned: Pruned | None = None
     #: What was looked for and the indexes of the entries where it is.
     included: dict[str, list[int]] = field(default_factory=dict)
+    #: By index, what the entries that were found say of themselves: `action`, `recorded_at`, `outcome`.
+    entries: dict[int, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    #: What was asked and can't be told, for example of entries that were pruned.
+    unchecked: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     #: Whether the search ended at the most findings.
     stopped: bool = False
@@ -55,7 +94,14 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing is wrong; there may be things that could not be checked."""
         return not self.findings
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.findings:
+            return Verdict.BAD
+        return Verdict.UNCHECKED if self.unchecked else Verdict.GOOD
 
     @property
     def first(self) -> Finding | None:
@@ -76,8 +122,14 @@ class Report:
         first = self.first
         content = asdict(self)
         del content["most_findings"]
-        content["findings"] = [
-            {name: value for name, value in each.items() if name != "position"}
-            for each in sorted(content["findings"], key=lambda each: each["position"])
-        ]
-        return {"ok": self.ok, "first_bad_place": first and first.place, **content}
+        for kind in ("findings", "unchecked"):
+            content[kind] = [
+                {name: value for name, value in each.items() if name != "position"}
+                for each in sorted(content[kind], key=lambda each: each["position"])
+            ]
+        return {
+            "ok": self.ok,
+            "verdict": self.verdict.value,
+            "first_bad_place": first and first.place,
+            **content,
+        }

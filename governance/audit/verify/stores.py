@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from governance.audit.tlog.export import SEAL, digest_before_seal
+
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _STEP = 1 << 20
+#: How the last record of a zip archive begins, and its size without the comment.
+_END, _END_SIZE = b"PK\x05\x06", 22
 
 
 class Unreadable(Exception):
@@ -34,6 +38,10 @@ class Store(Protocol):
 
     def paths(self) -> Iterator[str] | None:
         """Return the paths of all files, or None where the store can't list them. Raises Unreadable."""
+        ...
+
+    def damage(self) -> str:
+        """Return what is wrong with what holds the files; empty where nothing is."""
         ...
 
     def close(self) -> None: ...
@@ -77,15 +85,22 @@ class Directory:
             for name in sorted(files):
                 yield (Path(folder) / name).relative_to(self._root).as_posix()
 
+    def damage(self) -> str:
+        return ""
+
     def close(self) -> None:
         pass
 
 
 class Archive:
-    """A log in a zip archive, at its top or in the one folder that holds a checkpoint; read in place."""
+    """A log in a zip archive, at its top or in the one folder that holds a checkpoint; read in place.
+
+    An export says in the archive's comment what its bytes are; archives that others made have none.
+    """
 
     def __init__(self, file: Path) -> None:
         """Raises Unreadable where `file` is no zip archive or holds no log, or more than one."""
+        self._file = file
         try:
             self._zip = zipfile.ZipFile(file)
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
@@ -118,6 +133,16 @@ class Archive:
         for name in sorted(self._zip.namelist()):
             if not name.endswith("/"):
                 yield name.removeprefix(self._prefix)
+
+    def damage(self) -> str:
+        comment = self._zip.comment
+        with self._file.open("rb") as file:
+            file.seek(-min(len(comment) + _END_SIZE, file.seek(0, 2)), 2)
+            if not file.read().startswith(_END):
+                return "something follows its end"
+            if comment and comment != SEAL + digest_before_seal(file):
+                return "it is not what it was when it was written, by the digest in its comment"
+        return ""
 
     def close(self) -> None:
         self._zip.close()

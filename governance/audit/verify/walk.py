@@ -47,7 +47,10 @@ class Walk:
     """A pass over a tree of `size` entries with `root`.
 
     Only tiles that overlap the entries `[start, end)` are looked at, and the right edge. Findings go to
-    `report`; `passed(bundle, tile)` gets each bundle whose entries hash to what the tree says.
+    `report`; `passed(bundle, tile)` gets each bundle whose entries the signed root vouches for.
+
+    Full tiles and bundles that aren't there go to `absent` and are no findings yet: only the whole log
+    can tell whether they were pruned (c2sp.org/tlog-tiles, pruning).
     """
 
     store: Store
@@ -59,6 +62,10 @@ class Walk:
     passed: Callable[[bytes, Tile], None]
     #: Everything that was looked at.
     seen: set[Tile] = field(default_factory=set)
+    #: Full tiles and bundles that are missing.
+    absent: set[Tile] = field(default_factory=set)
+    #: How many entries are there that no tile vouches for.
+    not_vouched_for: int = 0
     #: What bad tiles should hold; None where that can't be told.
     mended: dict[Tile, bytes | None] = field(default_factory=dict)
 
@@ -120,13 +127,23 @@ class Walk:
         if row is None or root_of(row) != expected:
             rebuilt = list(self._rebuilt(tile))
             right = next((each for each in rebuilt if root_of(each) == expected), None)
-            if row is None or proven or row not in rebuilt:
+            if tile not in self.absent and (row is None or proven or row not in rebuilt):
                 # Otherwise it is the tile above that is in doubt.
                 self._note_tile(tile, row, right, proven)
             self.mended[tile] = right
             proven = proven and right is not None
             row = right or row or next(iter(rebuilt), None)
+            if row is None and tile in self.absent and not self._reaches_below(tile):
+                return
         self._below(tile, row, proven)
+
+    def _reaches_below(self, tile: Tile) -> bool:
+        """Whether something is there under a missing tile; of a pruned log, and of one that only claims
+        to be huge, there is nothing, and nobody looks for each of its parts."""
+        if tile.level == 0:
+            return True
+        *_, last = children = list(_children(tile))
+        return any(self._stored(child) is not None for child in (children[0], last))
 
     def _entries(self, tile: Tile, row: bytes | None, proven: bool) -> None:
         """Check the entries of a bundle against their hashes."""
@@ -134,7 +151,8 @@ class Walk:
         try:
             content, found = fetch(self.store, tile)
         except BadFile as error:
-            self._note(tile.path, str(error), path=tile.path, position=tile.start)
+            if not self._is_absent(tile, error):
+                self._note(tile.path, str(error), path=tile.path, position=tile.start)
             return
         self.seen.add(found)
         try:
@@ -143,8 +161,12 @@ class Walk:
             self._first_bad_entry(tile, content, row, error)
             return
         if row is None or hashes.startswith(row):
-            self.report.entries_checked += tile.width
-            self.passed(content, tile)
+            # What agrees only with a tile that nothing vouches for says nothing.
+            if proven and row is not None:
+                self.report.entries_checked += tile.width
+                self.passed(content, tile)
+            else:
+                self.not_vouched_for += tile.width
             return
         problem = "it does not hash to what the tree says"
         if not proven:
@@ -195,10 +217,18 @@ class Walk:
         self.seen.add(tile)
         try:
             row = read_hashes(self.store, tile)
-        except BadFile:
+        except BadFile as error:
+            self._is_absent(tile, error)
             return None
         self.report.tiles_checked += 1
         return row
+
+    def _is_absent(self, tile: Tile, error: BadFile) -> bool:
+        """Remember `tile` where it is one that may have been pruned; say whether it is."""
+        if isinstance(error, MissingFile) and tile.width == WIDTH:
+            self.absent.add(tile)
+            return True
+        return False
 
     def _note_tile(self, tile: Tile, row: bytes | None, right: bytes | None, proven: bool = True) -> None:
         """Note that `tile` is bad: it can't be read, or it differs from what is `right`, where known."""

@@ -85,6 +85,9 @@ class Files:
     def paths(self) -> Iterator[str]:
         return iter(sorted(self.files))
 
+    def damage(self) -> str:
+        return ""
+
     def close(self) -> None:
         pass
 
