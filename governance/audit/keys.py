@@ -4,7 +4,7 @@ from functools import cache
 
 from django.conf import settings
 
-from governance.audit.private_keys import BadKey, PrivateKey, read_keys
+from governance.audit.private_keys import PrivateKey, read_keys
 from governance.audit.tlog.notes import Ed25519Signer, Signer
 
 
@@ -22,4 +22,6 @@ def opened(text: str) -> tuple[Signer, ...]:
 def _open(key: PrivateKey) -> Signer:
     if isinstance(key, Ed25519Signer):
         return key
-    raise BadKey("keys inside a token can't be used yet")
+    from governance.audit.pkcs11 import TokenSigner  # a library that few need
+
+    return TokenSigner(settings.LOG_ORIGIN, key, settings.LOG_KEY_PIN)

@@ -2,7 +2,7 @@
 
 import re
 
-from governance.audit.pkcs11 import TokenKey
+from governance.audit.pkcs11_uri import TokenKey
 from governance.audit.tlog.notes import Algorithm, Ed25519Signer, NoteError
 
 PrivateKey = Ed25519Signer | TokenKey
@@ -12,6 +12,10 @@ _ORIGIN = re.compile(r"(?!\w+://)[!-*,-~]{1,200}", re.ASCII)
 
 class BadKey(ValueError):
     """A private key, or the name of a log, that can't be used; one line says why and never holds the key."""
+
+
+class KeyUnavailable(BadKey):
+    """The token that holds the key doesn't answer as it should; it may do so in a moment."""
 
 
 def read_keys(text: str) -> tuple[PrivateKey, ...]:
@@ -38,9 +42,7 @@ def _read_key(line: str, where: str) -> PrivateKey:
     try:
         signer = Ed25519Signer.parse(line)
     except NoteError:  # what it says may quote the key
-        raise BadKey(
-            f"{where} is damaged: not PRIVATE+KEY+name+hash+base64, or of another hash"
-        ) from None
+        raise BadKey(f"{where} is damaged: not PRIVATE+KEY+name+hash+base64, or of another hash") from None
     if signer.key.algorithm != Algorithm.ED25519:
         raise BadKey(f"{where} is the key of a witness; a log has a key of the type Ed25519 for notes")
     return signer
