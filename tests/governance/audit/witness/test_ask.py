@@ -1,10 +1,8 @@
 """The log's side, against the bundled witness over HTTP and against others that answer badly."""
 
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,15 @@ from governance.audit.witness.ask import (
 from governance.audit.witness.exchange import Unreachable, exchange
 from governance.audit.witness.messages import AddCheckpoint
 from tests.governance.audit.tlog.logs import ORIGIN, Log, log_of, signer
-from tests.governance.audit.witness.witnesses import WITNESS, forged, note_at, request, served
+from tests.governance.audit.witness.witnesses import (
+    WITNESS,
+    answering,
+    forged,
+    http,
+    note_at,
+    request,
+    served,
+)
 
 LOG = log_of(300)
 
@@ -93,42 +99,6 @@ def test_https_is_checked(tmp_path: Path) -> None:
 def test_no_address(url: str) -> None:
     with pytest.raises(Unreachable):
         exchange("GET", url, most=10, timeout=1)
-
-
-@contextmanager
-def answering(answer: bytes, *, pause: float = 0) -> Iterator[Witness]:
-    """Somebody at a port of this machine who says `answer`, byte by byte where `pause` is given."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(1)
-                try:
-                    connection.recv(1 << 20)
-                    for at in range(0, len(answer), 1 if pause else len(answer) or 1):
-                        connection.sendall(answer[at : at + 1] if pause else answer)
-                        time.sleep(pause)
-                except OSError:
-                    continue
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield Witness("one", WITNESS.key, f"http://127.0.0.1:{listener.getsockname()[1]}")
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=5)
-
-
-def http(status: int, body: bytes, media_type: str = "text/plain") -> bytes:
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
 
 
 NOTE = note_at(LOG, 300)

@@ -2,6 +2,7 @@
 
 import re
 import selectors
+import socket
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from governance.audit.tlog.merkle import EMPTY_ROOT, leaf_hash
+from governance.audit.tlog.merkle import EMPTY_ROOT
 from governance.audit.tlog.notes import Ed25519Signer, Note, VerifierKey
 from governance.audit.witness.ask import Witness
 from governance.audit.witness.judge import Judge
@@ -65,6 +66,42 @@ def served(folder: Path, *keys: VerifierKey, by: Ed25519Signer = WITNESS) -> Ite
         server.server_close()
 
 
+@contextmanager
+def answering(answer: bytes, *, pause: float = 0) -> Iterator[Witness]:
+    """Somebody at a port of this machine who says `answer`, byte by byte where `pause` is given."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(1)
+                try:
+                    connection.recv(1 << 20)
+                    for at in range(0, len(answer), 1 if pause else len(answer) or 1):
+                        connection.sendall(answer[at : at + 1] if pause else answer)
+                        time.sleep(pause)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield Witness("one", WITNESS.key, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=5)
+
+
+def http(status: int, body: bytes, media_type: str = "text/plain") -> bytes:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 class Program:
     """`plumbline-witness` as a program of its own, on a port that it picks and keeps."""
 
@@ -106,7 +143,3 @@ class Program:
         self.process.terminate()
         _, said = self.process.communicate(timeout=10)
         return self.process.returncode, said
-
-
-def hashes_of(log: Log) -> list[bytes]:
-    return [leaf_hash(each) for each in log.entries]
