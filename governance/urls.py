@@ -1,11 +1,12 @@
 """The addresses of governance's pages. The REST interface is in `api`."""
 
-from django.urls import path
+from django.urls import include, path
 
 from governance.pages import audit, tokens
 
 app_name = "governance"
 urlpatterns = [
+    path("tlog/", include("governance.api.tlog")),
     path("audit/", audit.listing, name="audit"),
     path("settings/tokens/", tokens.listing, name="tokens"),
     path("settings/tokens/new/", tokens.create, name="create-token"),

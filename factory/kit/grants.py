@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from factory.kit.problems import Problem
 
 QUESTIONS = "questions"
+AUDIT = "audit"
 
 
 @runtime_checkable
@@ -31,7 +32,7 @@ class Grant(Protocol):
         """The source's name: what it asserts is kept under this name."""
 
     def may_use(self, door: str) -> bool:
-        """Whether the token opens `openlineage`, `cloudevents`, `otlp`, `mlflow` or `questions`."""
+        """Whether the token opens `openlineage`, `cloudevents`, `otlp`, `mlflow`, `questions` or `audit`."""
 
     def may_send(self, event_type: str, namespace: str) -> str | None:
         """Return None where an event of this type may speak for the namespace, else the reason why not."""
@@ -40,11 +41,19 @@ class Grant(Protocol):
 class MayAsk(BasePermission):
     """Signed-in people, and tokens that open the questions."""
 
+    door = QUESTIONS
+
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:
             return bool(request.user and request.user.is_authenticated)
-        _require(request.auth, QUESTIONS)
+        _require(request.auth, self.door)
         return True
+
+
+class MayAudit(MayAsk):
+    """Signed-in people, and tokens that read the log, which is of all departments."""
+
+    door = AUDIT
 
 
 class MayUse(BasePermission):

@@ -10,6 +10,7 @@ DOORS = {
     "otlp": "OpenTelemetry (OTLP)",
     "mlflow": "MLflow webhooks",
     "questions": "Questions (read)",
+    "audit": "The audit log, of all departments (read)",
     "all": "Every door and every question",
 }
 
@@ -56,7 +57,7 @@ class Scope(NamedTuple):
         if not doors and not event_types and not namespaces:
             raise BadScope("a token needs at least one scope")
         if not doors:
-            doors = [door for door in DOORS if door not in ("questions", "all")]
+            doors = [door for door in DOORS if door not in ("questions", "audit", "all")]
         return cls(
             tuple(dict.fromkeys(doors)), tuple(dict.fromkeys(event_types)), tuple(dict.fromkeys(namespaces))
         )

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = (
         "Make an API token for a source and print it, alone, on standard output. It is shown this once. "
         "A scope is `all` (every door and every question), a door (openlineage, cloudevents, otlp, mlflow, "
-        "questions; also written door:NAME), type:TYPE or type:PREFIX.* (only these event types), "
+        "questions, audit; also written door:NAME), type:TYPE or type:PREFIX.* (only these event types), "
         "namespace:NAME or namespace:PREFIX* (only these namespaces). Scopes that only narrow open every "
         "door for sending, and no questions."
     )
