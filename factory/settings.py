@@ -151,6 +151,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 #: What the scheduler sends: `{name: {"task": dotted name, "schedule": seconds or crontab}}`.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "resume replays": {"task": "lineage.intake.work.resume_replays", "schedule": 60},
+    "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 60},
     "clear sessions": {"task": "governance.people.tidy.clear_sessions", "schedule": 24 * 3600},
 }
 
@@ -218,6 +219,12 @@ FUTURE_TOLERANCE = timedelta(hours=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
 #: A source that has sent nothing for this many times its longest pause has fallen silent.
 SILENT_AFTER_PAUSES = 2
+#: A run of which nothing was heard for this many times the longest of its job's latest runs never ended;
+#: where too few of the job's runs have ended to tell, after so long.
+RUNS_UNENDED_FACTOR = 2
+RUNS_UNENDED_AFTER = timedelta(days=1)
+#: Seconds after which a process writes down what its doors refused; 0 does it at once.
+REFUSALS_WRITTEN_AFTER = 0.5
 #: With less free on the disk it is said on every page; with less, nothing more is taken in.
 DISK_WARNING_BYTES = int(env("DISK_WARNING_MB", "5000")) * 1_000_000
 DISK_FULL_BYTES = int(env("DISK_FULL_MB", "500")) * 1_000_000

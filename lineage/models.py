@@ -3,6 +3,15 @@
 from lineage.entities.models import Node, NodeState, Retracted, Statement
 from lineage.graph.models import ClaimFact, Edge, EdgeFact
 from lineage.intake.models import BodyKey, PeriodKey, Reading, Replay, Source, Submission
+from lineage.intake.source_models import (
+    Finding,
+    Numbered,
+    NumberRange,
+    Refusal,
+    SourceHour,
+    Stream,
+    StreamSender,
+)
 from lineage.usage.models import Measurement, Revenue, Target, Task, Usage
 
 __all__ = [
@@ -10,16 +19,23 @@ __all__ = [
     "ClaimFact",
     "Edge",
     "EdgeFact",
+    "Finding",
     "Measurement",
     "Node",
     "NodeState",
+    "NumberRange",
+    "Numbered",
     "PeriodKey",
     "Reading",
+    "Refusal",
     "Replay",
     "Retracted",
     "Revenue",
     "Source",
+    "SourceHour",
     "Statement",
+    "Stream",
+    "StreamSender",
     "Submission",
     "Target",
     "Task",

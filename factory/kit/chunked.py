@@ -23,14 +23,21 @@ MOST_DRAINED = 16 * 1024 * 1024
 DRAIN_SECONDS = 5
 
 
-def read_chunked(application: Application, limit: int) -> Application:
-    """Return `application`, given every body with its length; 413 above `limit` bytes as sent."""
+def read_chunked(
+    application: Application, limit: int, refused: Callable[[str], None] = lambda path: None
+) -> Application:
+    """Return `application`, given every body with its length; 413 above `limit` bytes as sent, of which
+    `refused` is told the path."""
+
+    def refuse(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        refused(environ.get("PATH_INFO", ""))
+        return _refuse(start_response, limit)
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or ""
         if length.isdigit():
             if int(length) > limit:
-                return _refuse(start_response, limit)
+                return refuse(environ, start_response)
             return _read_to_its_end(application, environ, start_response, int(length))
         if not environ.get("HTTP_TRANSFER_ENCODING"):
             return application(environ, start_response)
@@ -39,7 +46,7 @@ def read_chunked(application: Application, limit: int) -> Application:
         while piece := environ["wsgi.input"].read(PIECE):
             size += len(piece)
             if size > limit:
-                return _refuse(start_response, limit)
+                return refuse(environ, start_response)
             body.write(piece)
         body.seek(0)
         del environ["HTTP_TRANSFER_ENCODING"]

@@ -12,9 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from factory.kit.grants import Grant, MayUse
-from factory.kit.problems import Problem, cannot_commit, check_space
+from factory.kit.problems import Problem, cannot_commit, check_space, problem_of
 from lineage.api import body, metrics
 from lineage.api.schema import BATCH_RESULT, STORED, refusals
+from lineage.intake import refused
 from lineage.intake.arrival import Arrival, Event
 from lineage.intake.cloudevents import envelope, schemas
 from lineage.intake.derived import Refused
@@ -34,6 +35,15 @@ class DoorView(APIView):
     permission_classes = [MayUse]
     parser_classes: list[Any] = []
     door = ""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Count a push that is refused before anything of it is kept."""
+        problem = problem_of(exc)
+        if problem is not None and "submission" not in problem.extra and self.request.method == "POST":
+            # not `self.request.auth`, which would look the token up once more where that has failed
+            name = getattr(getattr(self.request, "_auth", None), "name", "")
+            refused.count(self.door, name, problem.status, problem.code, timezone.now())
+        return super().handle_exception(exc)
 
     def take(self, request: Request, *, batch: bool, headers: dict[str, str] | None = None) -> Arrival:
         """Read the body and record it. Raises Problem."""

@@ -114,6 +114,12 @@ class NodeState(models.Model):
             models.Index(
                 fields=["canonical"], name="state_other_names", condition=models.Q(canonical__isnull=False)
             ),
+            # runs that have begun and not ended
+            models.Index(
+                fields=["began_at"],
+                name="state_run_not_ended",
+                condition=models.Q(kind="run", ended_at=None) & ~models.Q(state=""),
+            ),
             # inventory: one kind, by name or by news
             models.Index(fields=["kind", "namespace", "name", "version"], name="state_by_name"),
             models.Index("kind", models.F("last_known").desc(), "node", name="state_by_news"),

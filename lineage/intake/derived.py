@@ -9,6 +9,15 @@ from lineage.entities.assertions import Statement
 from lineage.graph.assertions import Claim
 
 
+class Sequence(msgspec.Struct, frozen=True):
+    """An event's place among those of its source: as it was written, of which `sequencetype`, and the
+    number that it says, None where it can be ordered but not counted (see `cloudevents.sequence`)."""
+
+    text: str
+    kind: str
+    number: int | None
+
+
 class Derived(msgspec.Struct, kw_only=True):
     """Everything that one event asserts. A pure function of the event and the reader's revision:
     it looks nothing up, so that the order of arrival cannot matter.
@@ -16,7 +25,8 @@ class Derived(msgspec.Struct, kw_only=True):
     `time` is the event's own time, in UTC. `event_type` and `namespace` are what a token's scope is
     judged by. `identity` is (source, id) where the standard gives an event one; `digest` is the
     SHA-256 of the event's canonical JSON. `measures` are rows for the usage room, each with its
-    table's name first. `retracts` is the (source, id) of the event that this one takes back.
+    table's name first. `retracts` is the (source, id) of the event that this one takes back. `sequence`
+    is its place among the events of its source, where it has one.
     """
 
     time: datetime
@@ -29,6 +39,7 @@ class Derived(msgspec.Struct, kw_only=True):
     claims: list[Claim] = []
     measures: list[tuple[str, dict[str, Any]]] = []
     retracts: tuple[str, str] | None = None
+    sequence: Sequence | None = None
 
 
 class Refused(Exception):

@@ -32,7 +32,7 @@ from lineage.graph.bind import Claimed
 from lineage.graph.models import ClaimFact
 from lineage.graph.roots import TURNSTILE
 from lineage.graph.settle import settle
-from lineage.intake import retract, sources
+from lineage.intake import numbering, retract, sources
 from lineage.intake.arrival import Arrival, Event, Verdict
 from lineage.intake.derived import Derived
 from lineage.intake.mentions import spell_out
@@ -185,6 +185,7 @@ def _not_now(error: BaseException) -> bool:
 
 def _derive(filed: list[Filed], known_at: datetime) -> None:
     _write_readings(filed, known_at)
+    numbering.keep(filed, known_at)
     spelt = [(f, *spell_out(f.derived)) for f in filed]
     taken_back = retract.taken_back(filed)
     ids = node_ids(_keys(spelt))

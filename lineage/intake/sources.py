@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -17,7 +17,8 @@ _HALF_LIFE = 7 * 24 * 3600.0
 
 
 def count(arrivals: Sequence[Arrival]) -> None:
-    """Add these bodies to their sources' counts. A replay counts as none: it was not sent again."""
+    """Add these bodies to their sources' counts, in all and by the hour. A replay counts as none: it was
+    not sent again."""
     totals: dict[tuple[str, str], Counter[str]] = {}
     for arrival in arrivals:
         if arrival.stored:
@@ -29,29 +30,42 @@ def count(arrivals: Sequence[Arrival]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.executemany(
-            """INSERT INTO lineage_source AS s
-                   (door, name, first_seen, last_seen, accepted, repeated, quarantined)
-               VALUES (%(door)s, %(name)s, %(at)s, %(at)s, %(accepted)s, %(repeated)s, %(quarantined)s)
-               ON CONFLICT (door, name) DO UPDATE SET
-                   last_seen = greatest(s.last_seen, excluded.last_seen),
-                   accepted = s.accepted + excluded.accepted,
-                   repeated = s.repeated + excluded.repeated,
-                   quarantined = s.quarantined + excluded.quarantined,
-                   longest_pause = greatest(
-                       extract(epoch FROM excluded.last_seen - s.last_seen),
-                       s.longest_pause * power(0.5, greatest(
-                           extract(epoch FROM excluded.last_seen - s.last_seen), 0) / %(half_life)s))""",
+            """WITH in_all AS (
+                   INSERT INTO lineage_source AS s
+                       (door, name, first_seen, last_seen, accepted, repeated, quarantined)
+                   VALUES (%(door)s, %(name)s, %(at)s, %(at)s, %(accepted)s, %(repeated)s, %(quarantined)s)
+                   ON CONFLICT (door, name) DO UPDATE SET
+                       last_seen = greatest(s.last_seen, excluded.last_seen),
+                       accepted = s.accepted + excluded.accepted,
+                       repeated = s.repeated + excluded.repeated,
+                       quarantined = s.quarantined + excluded.quarantined,
+                       longest_pause = greatest(
+                           extract(epoch FROM excluded.last_seen - s.last_seen),
+                           s.longest_pause * power(0.5, greatest(
+                               extract(epoch FROM excluded.last_seen - s.last_seen), 0) / %(half_life)s)))
+               INSERT INTO lineage_sourcehour AS h (door, name, hour, accepted, repeated, quarantined)
+               VALUES (%(door)s, %(name)s, %(hour)s, %(accepted)s, %(repeated)s, %(quarantined)s)
+               ON CONFLICT (door, name, hour) DO UPDATE SET
+                   accepted = h.accepted + excluded.accepted,
+                   repeated = h.repeated + excluded.repeated,
+                   quarantined = h.quarantined + excluded.quarantined""",
             [
                 {
                     "door": door,
                     "name": name,
                     "at": seen[door, name],
+                    "hour": hour_of(seen[door, name]),
                     "half_life": _HALF_LIFE,
                     **{outcome: counter[outcome] for outcome in ("accepted", "repeated", "quarantined")},
                 }
                 for (door, name), counter in totals.items()
             ],
         )
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The beginning of a moment's hour, in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 #: However often a source sends: a shorter pause is no silence.

@@ -20,11 +20,12 @@ from lineage.intake.cloudevents import cdevents, declared, happened, metered
 from lineage.intake.cloudevents.envelope import is_json
 from lineage.intake.cloudevents.refusals import decode, token
 from lineage.intake.cloudevents.said import Derive, Event
+from lineage.intake.cloudevents.sequence import sequence_of
 from lineage.intake.cloudevents.values import Name, decode_hook
 from lineage.intake.cloudevents.vocabulary import TYPES
 from lineage.intake.derived import Derived, Refused
 
-REVISION = "cloudevents/1"
+REVISION = "cloudevents/2"
 MAX_DEPTH = 100
 #: An index can't hold a longer entry; in UTF-8 bytes, over all parts of a node's name.
 MAX_KEY_BYTES = 2500
@@ -120,6 +121,7 @@ def read(raw: bytes, now: datetime | None = None) -> Derived:
         digest=digest(_one_spelling(whole, extensions, time, data)),
         producer=envelope.source,
         identity=(envelope.source, envelope.id),
+        sequence=sequence_of(whole) if "sequence" in whole else None,
     )
     derive(event, decode(decoder, data, base), out)
     if len(raw) > MAX_KEY_BYTES // 4:  # percent-encoding triples a name at most
