@@ -1,6 +1,8 @@
 """`plumbline-verify`: checks a log of Plumbline without Plumbline, its database or a network.
 
-Exit status: 0 everything that was asked holds, 1 something is wrong, 2 the question or the log can't be read.
+Exit status: 0 everything that was asked holds; 1 something is wrong; 2 nothing wrong was found, but what was
+asked could not be checked, because the log, a file or the question can't be read or entries are not at hand;
+130 interrupted.
 """
 
 import argparse
@@ -19,10 +21,12 @@ from governance.audit.tlog.proof import LARGEST_PROOF
 from governance.audit.verify.asked import Trust, Wanted, leaf_of
 from governance.audit.verify.check import verify, verify_receipt
 from governance.audit.verify.live import Live
-from governance.audit.verify.report import Report
+from governance.audit.verify.report import Finding, Report, Verdict
 from governance.audit.verify.stores import Archive, Directory, Store, Unreadable
+from governance.audit.verify.words import in_words
 
-GOOD, BAD, UNUSABLE = 0, 1, 2
+GOOD, BAD, UNCHECKED = 0, 1, 2
+_STATUS = {Verdict.GOOD: GOOD, Verdict.BAD: BAD, Verdict.UNCHECKED: UNCHECKED}
 #: What a shell says of a program that Ctrl-C ended.
 INTERRUPTED = 130
 #: The most bytes of an event or entry given as a file.
@@ -33,54 +37,103 @@ class Usage(Exception):
     """The question can't be understood."""
 
 
+_DESCRIPTION = """\
+Check an audit log: who signed it, every entry and every tile of its tree, that it only ever grew,
+and that what you ask for is in it. Needs no Plumbline, no database, and a network only for an address."""
+
+_EPILOG = """\
+examples:
+  plumbline-verify export.zip --key log.pub
+  plumbline-verify export/ --key log.pub --checkpoint kept-in-june.txt --event order.json
+  plumbline-verify https://plumbline.example/tlog --policy witnesses.txt --token-file token
+  plumbline-verify --key log.pub --receipt 0193.tlog-proof --entry 0193.json
+
+exit status:
+  0  everything that was asked holds
+  1  something is wrong; the first bad place is named
+  2  nothing wrong was found, but it could not be checked: the log, a file or the question
+     can't be read, time ran out, or what was asked about is not at hand (pruned, another range)
+"""
+
+
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         "plumbline-verify",
-        description="Check an audit log: signatures, every entry and tile, and that it only ever grew.",
-        epilog="Exit status: 0 everything holds, 1 something is wrong, 2 the question or log can't be read.",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "log", nargs="?", help="directory, zip archive or http(s) address; left out to check receipts alone"
     )
 
-    def several(option: str, metavar: str, text: str) -> None:
-        parser.add_argument(option, action="append", default=[], metavar=metavar, help=text)
+    def several(group: argparse._ArgumentGroup, *options: str, metavar: str, help: str) -> None:
+        group.add_argument(*options, action="append", default=[], metavar=metavar, help=help)
 
-    several("--key", "KEY", "public key of the log, name+hash+base64, or a file with it")
-    several("--checkpoint", "FILE", "a checkpoint seen before, which the log must continue")
-    several("--receipt", "FILE", "a .tlog-proof that must agree with the log")
-    several("--id", "ID", "id of an entry that must be in the log")
-    several("--entry", "FILE", "an entry that must be in the log; without a log, the receipt's entry")
-    several("--event", "FILE", "an event as it was sent, whose SHA-256 an entry must name")
+    def one(group: argparse._ArgumentGroup, option: str, metavar: str, help: str) -> None:
+        group.add_argument(option, default="", metavar=metavar, help=help)
 
-    def one(option: str, metavar: str, text: str) -> None:
-        parser.add_argument(option, default="", metavar=metavar, help=text)
+    trust = parser.add_argument_group("whom to trust")
+    several(trust, "--key", metavar="KEY", help="public key of the log, name+hash+base64, or a file with it")
+    one(trust, "--policy", "FILE", "keys, and how many witnesses must have cosigned (c2sp.org/tlog-policy)")
+    one(trust, "--origin", "NAME", "name of the log, if its key is not named after it")
 
-    one("--policy", "FILE", "keys and how many witnesses must have cosigned (c2sp.org/tlog-policy)")
-    one("--origin", "NAME", "name of the log, if its key is not named after it")
-    one("--range", "A:B", "look only at entries A to B-1, where an export holds no others")
-    one("--token-file", "FILE", "bearer token for an address (or the variable PLUMBLINE_TOKEN)")
-    one("--json", "FILE", "write the report as JSON, to standard output for -")
-    parser.add_argument(
-        "--timeout", type=_positive, default=30.0, metavar="SECONDS", help="most for one file of an address"
+    asked = parser.add_argument_group("what must hold")
+    several(
+        asked,
+        "--checkpoint",
+        "--older",
+        metavar="FILE",
+        help="a checkpoint kept from before, of this log or of one that this log says to follow upon",
     )
-    parser.add_argument(
-        "--most", type=_at_least_one, default=20, metavar="N", help="stop after so many bad places"
+    several(asked, "--receipt", metavar="FILE", help="a .tlog-proof that must agree with the log")
+    several(asked, "--id", metavar="ID", help="id of an entry that must be in the log")
+    several(
+        asked,
+        "--entry",
+        metavar="FILE",
+        help="an entry that must be in the log; without a log, the entry of the --receipt before it",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no report in words")
+    several(
+        asked,
+        "--event",
+        metavar="FILE",
+        help="an event, byte by byte as sent, whose SHA-256 an entry must name",
+    )
+    one(asked, "--range", "A:B", "look only at entries A to B-1, where an export holds no others")
+
+    address = parser.add_argument_group("for an address")
+    one(address, "--token-file", "FILE", "bearer token (or the variable PLUMBLINE_TOKEN)")
+    address.add_argument(
+        "--timeout", type=_positive, default=30.0, metavar="SECONDS", help="most for one file (30)"
+    )
+    address.add_argument(
+        "--deadline", type=_positive, default=3600.0, metavar="SECONDS", help="most for everything (3600)"
+    )
+
+    output = parser.add_argument_group("output")
+    one(output, "--json", "FILE", "write the report as JSON, to standard output for -")
+    output.add_argument(
+        "--most", type=_at_least_one, default=20, metavar="N", help="stop after so many bad places (20)"
+    )
+    output.add_argument("--quiet", action="store_true", help="no progress bar and no report in words")
     return parser
 
 
 def _positive(text: str) -> float:
-    if not 0 < (value := float(text)) < 1e6:
-        raise ValueError
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
     return value
 
 
 def _at_least_one(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise ValueError
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
 
 
@@ -89,20 +142,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = arguments().parse_args(argv)
     try:
         began = time.monotonic()
-        report = _run(asked)
+        try:
+            report = _run(asked)
+        except (Usage, Unreadable, NoteError, PolicyError) as error:
+            sys.stderr.write(f"plumbline-verify: {error}\n")
+            report = Report(asked.log or "")
+            report.unchecked.append(Finding(report.log, str(error)))
+            asked.quiet = True
         if asked.json:
             _write(asked.json, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
         if not asked.quiet and asked.json != "-":
-            sys.stdout.write(_in_words(report, time.monotonic() - began))
-    except (Usage, Unreadable, NoteError, PolicyError) as error:
-        sys.stderr.write(f"plumbline-verify: {error}\n")
-        return UNUSABLE
+            sys.stdout.write(in_words(report, time.monotonic() - began))
+        sys.stdout.flush()
     except OSError as error:
         sys.stderr.write(f"plumbline-verify: {error.filename or 'output'}: {error.strerror or error}\n")
-        return UNUSABLE
+        return UNCHECKED
     except KeyboardInterrupt:
         return INTERRUPTED
-    return GOOD if report.ok else BAD
+    return _STATUS[report.verdict]
 
 
 def _run(asked: argparse.Namespace) -> Report:
@@ -115,12 +172,12 @@ def _run(asked: argparse.Namespace) -> Report:
         raise Usage("whose log? give its public key with --key or --policy")
     receipts = [(name, _file(name, LARGEST_PROOF)) for name in asked.receipt]
     entries = [(name, _file(name, LARGEST_FILE)) for name in asked.entry]
-    if asked.log is None:
-        return _receipts_alone(asked, trust, receipts, [content for _, content in entries])
-    start, end = _range(asked.range)
-    wanted = [Wanted.entry(name, content) for name, content in entries]
-    wanted += [Wanted.by_id(entry_id) for entry_id in asked.id]
+    wanted = [Wanted.by_id(entry_id) for entry_id in asked.id]
     wanted += [Wanted.naming(name, _file(name, LARGEST_FILE)) for name in asked.event]
+    if asked.log is None:
+        return _receipts_alone(asked, trust, receipts, [leaf_of(content) for _, content in entries], wanted)
+    start, end = _range(asked.range)
+    wanted += [Wanted.entry(name, content) for name, content in entries]
     older = [(name, _file(name, LARGEST_NOTE)) for name in asked.checkpoint]
     store = _store(asked)
     bar = _Bar(quiet=asked.quiet)
@@ -143,20 +200,27 @@ def _run(asked: argparse.Namespace) -> Report:
 
 
 def _receipts_alone(
-    asked: argparse.Namespace, trust: Trust, receipts: list[tuple[str, bytes]], entries: list[bytes]
+    asked: argparse.Namespace,
+    trust: Trust,
+    receipts: list[tuple[str, bytes]],
+    leaves: list[bytes],
+    wanted: list[Wanted],
 ) -> Report:
     if not receipts:
         raise Usage("what is to be checked? name a log, or a receipt and its entry")
-    if len(receipts) != len(entries) or asked.checkpoint or asked.id or asked.event or asked.range:
-        raise Usage("without a log, give each --receipt its --entry, in the same order, and nothing else")
+    if len(receipts) != len(leaves) or asked.checkpoint or asked.range:
+        raise Usage("without a log, give each --receipt its --entry, in the same order")
     reports = [
-        verify_receipt(name, data, leaf_of(entry), trust)
-        for (name, data), entry in zip(receipts, entries, strict=True)
+        verify_receipt(name, data, leaf, trust) for (name, data), leaf in zip(receipts, leaves, strict=True)
     ]
     whole = next((each for each in reports if not each.ok), reports[-1])
     for each in reports:
         whole.included.update(each.included)
+        whole.entries.update(each.entries)
         whole.findings += [finding for finding in each.findings if finding not in whole.findings]
+    for sought in wanted:
+        if not any(map(sought.is_meant, leaves)):
+            whole.findings.append(Finding(sought.label, "no entry that was given is it"))
     return whole
 
 
@@ -164,9 +228,12 @@ def _store(asked: argparse.Namespace) -> Store:
     if asked.log.startswith(("http://", "https://")):
         token = os.environ.get("PLUMBLINE_TOKEN", "")
         if asked.token_file:
-            token = _file(asked.token_file, LARGEST_NOTE).decode(errors="replace").strip()
-        return Live(asked.log, token=token, timeout=asked.timeout)
+            token = _file(asked.token_file, LARGEST_NOTE).decode(errors="replace")
+        token = token.strip()
+        return Live(asked.log, token=token, timeout=asked.timeout, deadline=asked.deadline)
     path = Path(asked.log)
+    if not path.exists():
+        raise Usage(f"{asked.log} does not exist")
     return Archive(path) if path.is_file() else Directory(path)
 
 
@@ -217,34 +284,6 @@ class _Bar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _in_words(report: Report, seconds: float) -> str:
-    lines = []
-    if report.origin:
-        lines.append(f"log {report.origin}: {report.size} entries, root {report.root}")
-    if report.entries_checked:
-        each = seconds / report.entries_checked * 1e6
-        lines.append(
-            f"checked {report.entries_checked} entries and {report.tiles_checked} tiles "
-            f"in {seconds:.1f} s ({each:.1f} µs an entry)"
-        )
-    lines += [f"continues {name} ({size} entries)" for name, size in report.consistent_with.items()]
-    for name, indexes in report.included.items():
-        if indexes:
-            more = " …" if len(indexes) > 10 else ""
-            lines.append(f"{name} is entry {', '.join(map(str, indexes[:10]))}{more}")
-    lines += [f"cosigned by {name} {at}" for name, at in report.cosigned_by.items()]
-    lines += [f"note: {warning}" for warning in report.warnings]
-    if report.ok:
-        lines.append("OK")
-    else:
-        lines.append(f"BAD, first at {report.first}")
-        ordered = sorted(report.findings, key=lambda finding: finding.position)
-        lines += [f"     also {finding}" for finding in ordered[1:]]
-    if report.stopped:
-        lines.append("     and perhaps more: stopped here")
-    return "".join(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,11 @@ class Wanted:
 
     @classmethod
     def naming(cls, label: str, content: bytes) -> Self:
-        """Every entry that names the SHA-256 of `content` in hexadecimal, as the one of an event does."""
-        return cls(label, hashlib.sha256(content).hexdigest().encode())
+        """Every entry that names the SHA-256 of `content` in lowercase hexadecimal, as one of its values.
+
+        The entry of a submission does so as `detail.sha256`.
+        """
+        return cls(label, canonical(hashlib.sha256(content).hexdigest()))
 
     def is_meant(self, entry: bytes) -> bool:
         """Whether `entry` is what is wanted."""

@@ -51,6 +51,9 @@ def verify(
         if opened is not None:
             report.end = opened.size if end is None else min(end, opened.size)
             report.start = min(start, report.end)
+            if (end or start) > opened.size:
+                problem = f"the log has {opened.size} entries, fewer than the range asked for"
+                report.unchecked.append(Finding("range", problem, position=opened.size))
             against = check.tree(opened, list(wanted), progress or (lambda done, total: None))
             for name, data in older:
                 against.checkpoint(name, data)
@@ -71,6 +74,7 @@ def verify_receipt(name: str, data: bytes, leaf: bytes, trust: Trust) -> Report:
         report.findings.append(Finding(name, str(error)))
         return report
     report.included[name] = [proof.index]
+    report.entries[proof.index] = _said(leaf)
     _signatures(report, name, checkpoint, Note.parse(proof.checkpoint), trust)
     return report
 
@@ -98,6 +102,12 @@ def _signatures(report: Report, place: str, checkpoint: Checkpoint, note: Note, 
     for line in note.signatures:
         if not any(line.is_by(key) for key in known):
             report.warnings.append(f"{place}: the signature by {line.name} is of an unknown key, not checked")
+
+
+def _said(entry: bytes) -> dict[str, str]:
+    """Return what an entry says of itself, for whoever looked for it."""
+    fields = fields_of(entry)
+    return {name: str(fields[name]) for name in ("action", "outcome", "recorded_at") if name in fields}
 
 
 def _not_cosigned(cosigned: Iterable[str]) -> str:
@@ -156,9 +166,7 @@ class _Check:
         for index, entry in enumerate(decode_bundle(bundle, tile.width), tile.start):
             if each.is_meant(entry):
                 each.found.append(index)
-                said = fields_of(entry)
-                names = ("action", "outcome", "recorded_at")
-                self._report.entries[index] = {name: str(said[name]) for name in names if name in said}
+                self._report.entries[index] = _said(entry)
 
     def _missing(self, walk: Walk) -> list[Finding]:
         """Return what is missing and was not pruned by the log's own word, first things first."""

@@ -1,16 +1,18 @@
 """A log behind an HTTP address."""
 
 import http.client
+import socket
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from queue import Empty, SimpleQueue
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,7 +53,7 @@ class Live:
         self._prefix = parts.path.rstrip("/")
         self._timeout = timeout
         self._deadline = deadline
-        self._end = time.monotonic() + deadline
+        self._end = monotonic() + deadline
         self._headers = {"Accept-Encoding": "gzip, identity", "User-Agent": "plumbline-verify"}
         self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
         if token:
@@ -77,9 +79,7 @@ class Live:
             except ssl.SSLCertVerificationError as error:
                 raise Unreadable(f"{self._host} is not to be trusted: {error.verify_message}") from error
             except (OSError, http.client.HTTPException) as error:
-                # What still waits for an answer keeps the old connection to itself.
-                self._connection.close()
-                self._connection = self._connected()
+                self._abandon()
                 why = str(error) or type(error).__name__
                 continue
             if answer.status == 200:
@@ -93,18 +93,25 @@ class Live:
                 break
         raise Unreadable(f"{path} can't be read: {why}")
 
+    def _abandon(self) -> None:
+        """Take a new connection. The old one isn't closed, for that waits for whoever still reads from it."""
+        if self._connection.sock is not None:
+            with suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._connection = self._connected()
+
     def _left(self, path: str) -> float:
         """Return how many seconds the next file may take. Raises Unreadable where none are left."""
-        left = min(self._timeout, self._end - time.monotonic())
+        left = min(self._timeout, self._end - monotonic())
         if left <= 0:
             raise Unreadable(f"not done within {self._deadline:g} seconds: stopped before {path}")
         return left
 
     def _pause(self, path: str, seconds: float, why: str) -> None:
         seconds = min(seconds, LONGEST_WAIT)
-        if time.monotonic() + seconds >= self._end:
+        if monotonic() + seconds >= self._end:
             raise Unreadable(f"not done within {self._deadline:g} seconds: stopped before {path}, {why}")
-        time.sleep(seconds)
+        sleep(seconds)
 
     def paths(self) -> None:
         return None

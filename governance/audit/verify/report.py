@@ -58,7 +58,7 @@ class Citation:
 
 @dataclass(slots=True)
 class Report:
-    """The result for the log at `log`; `verdict` says whether everything that was asked holds."""
+    """The result for the log at `log`; `verdict` says what it comes to."""
 
     log: str
     origin: str = ""
@@ -94,8 +94,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; there may be things that could not be checked."""
-        return not self.findings
+        """Whether everything that was asked holds."""
+        return self.verdict is Verdict.GOOD
 
     @property
     def verdict(self) -> Verdict:

@@ -42,8 +42,8 @@ def test_a_log_that_holds(log: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(log, "--key", KEY, *asked) == 0
     words = capsys.readouterr().out
     assert words.startswith(f"log {ORIGIN}: 700 entries")
-    assert "id id-3 is entry 3\n" in words
-    assert words.endswith("OK\n")
+    assert "id id-3 is entry 3: thing.happened\n" in words
+    assert words.endswith("GOOD: everything that was asked holds\n")
     assert run(tmp_path / "log.zip", "--key", tmp_path / "key", *asked, "--quiet") == 0
     assert run(tmp_path / "log.zip", "--policy", tmp_path / "policy", "--json", "-") == 0
     report = json.loads(capsys.readouterr().out)
@@ -59,7 +59,10 @@ def test_a_log_that_does_not(log: Path, capsys: pytest.CaptureFixture[str], tmp_
     (log / "tile/0/002.p/188").unlink()
     assert run(log, "--key", KEY, "--json", tmp_path / "report.json") == 1
     words = capsys.readouterr().out
-    assert "BAD, first at entry 300 (in tile/entries/001): it does not hash to what the tree says" in words
+    assert (
+        "BAD: the first bad place is entry 300 (in tile/entries/001): it does not hash to what the tree says"
+        in words
+    )
     assert "also tile/0/002.p/188: the file is missing" in words
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["first_bad_place"] == "entry 300"

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import socket
+import ssl
 import threading
 import time
 import zipfile
@@ -152,7 +153,9 @@ def test_archives_that_mean_no_good(tmp_path: Path) -> None:
 
 # --- addresses ------------------------------------------------------------------------------------------
 @contextmanager
-def served(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def served(
+    answer: Callable[[BaseHTTPRequestHandler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -162,12 +165,18 @@ def served(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """The other side went away, as it should in some tests."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -212,7 +221,7 @@ def test_an_address(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_busy_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("governance.audit.verify.live.sleep", lambda seconds: None)
     answers = iter([503, 429, 200])
     with served(lambda handler: reply(handler, next(answers), b"content")) as url:
         assert Live(url).read("checkpoint", 100) == b"content"
@@ -220,7 +229,7 @@ def test_an_address_that_is_busy_for_a_moment(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("status", [301, 401, 403, 500])
 def test_an_address_that_refuses(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("governance.audit.verify.live.sleep", lambda seconds: None)
     with (
         served(lambda handler: reply(handler, status, Location="/elsewhere")) as url,
         pytest.raises(Unreadable, match=str(status)),
@@ -278,7 +287,7 @@ def test_an_address_that_drips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_addresses_that_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("governance.audit.verify.live.sleep", lambda seconds: None)
     for url in ("ftp://a.example/", "http://", "http://a.example:x/", "http://a.example/?x=y"):
         with pytest.raises(Unreadable):
             Live(url)
