@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from factory.kit.secrets import kept_secret, random_secret
 from governance.audit.private_keys import BadKey, new_key, origin_of, read_keys
+from governance.audit.tlog.policy import PolicyError
+from governance.audit.witness.askable import read_policy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -63,6 +65,16 @@ except BadKey as problem:
     raise ImproperlyConfigured(str(problem)) from None
 #: Opens the token that LOG_KEY names, where it names one.
 LOG_KEY_PIN = env("LOG_KEY_PIN")
+#: Whose cosignatures a checkpoint needs to be published (c2sp.org/tlog-policy); None: nobody's.
+try:
+    WITNESS_POLICY = read_policy(env("WITNESS_POLICY"))
+except PolicyError as problem:
+    raise ImproperlyConfigured(f"WITNESS_POLICY: {problem}") from None
+#: The authority that stamps the log each hour (RFC 3161), and a file of certificates that it must lead to.
+TIMESTAMP_URL = env("TIMESTAMP_URL")
+TIMESTAMP_CA = env("TIMESTAMP_CA")
+if TIMESTAMP_URL and not Path(TIMESTAMP_CA).is_file():
+    raise ImproperlyConfigured("TIMESTAMP_URL needs TIMESTAMP_CA, a file of certificates to trust, in PEM")
 ALLOWED_HOSTS = [host for host in env("ALLOWED_HOSTS", "" if PRODUCTION else "*").split(",") if host]
 if PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("PLUMBLINE_MODE=production needs ALLOWED_HOSTS")
