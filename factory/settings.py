@@ -140,6 +140,8 @@ if EMBEDDED_DATABASE:
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=None, conn_health_checks=True)}
 # What we ask is short: compiling it takes longer than answering it.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c jit=off")
+# Planning it takes longer, too: what is asked for every event is prepared (`factory.kit.bulk.fetch_often`).
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- work in the background -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from factory.kit.bulk import array_text, copy_in, fetch, json_text
+from factory.kit.bulk import array_text, copy_in, fetch_often, json_text
 from lineage.entities import fold as folding
 from lineage.entities.fold import Fold
 from lineage.entities.keys import ENTITY_KIND, NodeKey
@@ -81,7 +81,7 @@ def node_keys(ids: Iterable[int]) -> dict[int, NodeKey]:
     wanted = set(ids)
     found = {id_: keys[id_] for id_ in wanted if id_ in keys}
     if missing := list(wanted - found.keys()):
-        rows = fetch(
+        rows = fetch_often(
             "SELECT id, kind, namespace, name, version FROM lineage_node WHERE id = ANY(%s)", [missing]
         )
         found |= {row[0]: NodeKey(*row[1:]) for row in rows}
@@ -89,7 +89,7 @@ def node_keys(ids: Iterable[int]) -> dict[int, NodeKey]:
 
 
 def _find_or_add(wanted: list[NodeKey]) -> dict[NodeKey, int]:
-    rows = fetch(
+    rows = fetch_often(
         """WITH wanted AS MATERIALIZED (
                SELECT kind, namespace, name, version, n.id
                FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
@@ -117,13 +117,13 @@ def load(ids: Iterable[int]) -> dict[int, Standing]:
     wanted = list(ids)
     if not wanted:
         return {}
-    rows = fetch(f"SELECT {_COLUMNS} FROM lineage_nodestate WHERE node_id = ANY(%s)", [wanted])
+    rows = fetch_often(f"SELECT {_COLUMNS} FROM lineage_nodestate WHERE node_id = ANY(%s)", [wanted])
     return {row[0]: _standing(row) for row in rows}
 
 
 def load_names(canonical_ids: Iterable[int]) -> dict[int, Standing]:
     """Return the states of the other names of canonical nodes."""
-    rows = fetch(
+    rows = fetch_often(
         f"SELECT {_COLUMNS} FROM lineage_nodestate WHERE canonical_id = ANY(%s)", [list(canonical_ids)]
     )
     return {row[0]: _standing(row) for row in rows}

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from factory.kit.bulk import fetch
+from factory.kit.bulk import fetch_often
 from lineage.entities.keys import UNKNOWN
 
 BOUND_KINDS = ("dataset", "model")
@@ -40,7 +40,7 @@ class Question(msgspec.Struct, frozen=True):
 
 def claims_of(actors: list[int]) -> list[Claimed]:
     """Return the standing claims of canonical actors, made under any of their names."""
-    rows = fetch(
+    rows = fetch_often(
         """
         WITH names AS (
             SELECT node_id, coalesce(canonical_id, node_id) AS actor FROM lineage_nodestate
@@ -67,7 +67,7 @@ def current_versions(questions: list[Question]) -> dict[Question, int | None]:
     if not questions:
         return {}
     asked = list(dict.fromkeys(questions))
-    rows = fetch(
+    rows = fetch_often(
         """
         SELECT q.place, v.node_id
         FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
@@ -102,7 +102,7 @@ def taken_over(moments: set[tuple[int, datetime]]) -> set[int]:
     """
     if not moments:
         return set()
-    rows = fetch(
+    rows = fetch_often(
         """
         SELECT DISTINCT e.actor_id
         FROM unnest(%s::bigint[], %s::timestamptz[]) AS c(entity, moment)
@@ -122,7 +122,7 @@ def bound_to(made: Collection[int], gone: Collection[int]) -> set[int]:
     """Return the actors that wrote versions whose beginning moved, and all with edges to `gone` ones."""
     if not made and not gone:
         return set()
-    rows = fetch(
+    rows = fetch_often(
         """SELECT actor_id FROM lineage_edge
            WHERE target_id = ANY(%(made)s) AND kind = 'wrote' AND superseded_at IS NULL
            UNION
@@ -138,7 +138,7 @@ def answered_by(deployments: dict[int, datetime]) -> set[int]:
     """Return the outcomes of deployments whose serving changed from a moment on."""
     if not deployments:
         return set()
-    rows = fetch(
+    rows = fetch_often(
         """
         SELECT DISTINCT e.actor_id FROM unnest(%s::bigint[], %s::timestamptz[]) AS c(deployment, moment)
         JOIN lineage_edge e ON e.entity_id = c.deployment AND e.as_of >= c.moment
@@ -154,7 +154,7 @@ def serving_at(questions: list[tuple[int, datetime]]) -> dict[tuple[int, datetim
     if not questions:
         return {}
     asked = list(dict.fromkeys(questions))
-    rows = fetch(
+    rows = fetch_often(
         """
         SELECT q.place, e.source_id
         FROM unnest(%s::int[], %s::bigint[], %s::timestamptz[]) AS q(place, deployment, moment)

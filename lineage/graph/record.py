@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from factory.kit.bulk import copy_in, fetch, take_ids
+from factory.kit.bulk import copy_in, fetch_often, take_ids
 from factory.kit.canonical import canonical
 from lineage.graph.models import Edge, EdgeFact
 
@@ -96,7 +96,7 @@ def _link(edge: Wanted) -> tuple[Any, ...]:
 def _standing(actors: Collection[int]) -> dict[Wanted, int]:
     if not actors:
         return {}
-    rows = fetch(
+    rows = fetch_often(
         f"SELECT {', '.join(_LINK)}, id FROM lineage_edge WHERE actor_id = ANY(%s) AND superseded_at IS NULL",
         [list(actors)],
     )

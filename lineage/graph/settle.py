@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from factory.kit.bulk import fetch
+from factory.kit.bulk import fetch_often
 from factory.kit.canonical import canonical
 from lineage.entities import state as states
 from lineage.entities.assertions import INHERITING
@@ -168,7 +168,7 @@ def _make_outputs(groups: list[Group], keys: dict[int, NodeKey], known_at: datet
 
 def dropped(entities: Iterable[int]) -> dict[int, list[datetime]]:
     """Return when each of the entities was dropped, for those that were."""
-    rows = fetch(
+    rows = fetch_often(
         """SELECT node_id, ARRAY(SELECT jsonb_array_elements_text(attributes->'dropped')::timestamptz)
            FROM lineage_nodestate WHERE node_id = ANY(%s) AND attributes ? 'dropped'""",
         [list(set(entities))],

@@ -19,7 +19,7 @@ from django.db import (
     transaction,
 )
 
-from factory.kit.bulk import copy_in, fetch, json_text, take_ids
+from factory.kit.bulk import copy_in, fetch, fetch_often, json_text, take_ids
 from lineage.entities import state as states
 from lineage.entities.assertions import Statement as Stated
 from lineage.entities.keys import ENTITY_KIND, NodeKey
@@ -105,7 +105,7 @@ def next_moment() -> datetime:
     Later than every moment before it, even where the machine's clock was set back.
     """
     fetch(_TAKE_TURN, [TURNSTILE])
-    return fetch(
+    return fetch_often(
         """SELECT greatest(clock_timestamp(), (
                SELECT known_at + interval '1 microsecond' FROM lineage_reading ORDER BY id DESC LIMIT 1))"""
     )[0][0]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from factory.kit.bulk import fetch
+from factory.kit.bulk import fetch_often
 from lineage.intake.arrival import Arrival, Event, Verdict
 from lineage.intake.derived import Derived
 from lineage.intake.models import Outcome
@@ -74,14 +74,14 @@ def _accepted(waiting: list[Derived]) -> tuple[dict[bytes, list[Seen]], dict[Ide
     digests: dict[bytes, list[Seen]] = {}
     identities: dict[Identity, list[Seen]] = {}
     if bare := [derived.digest for derived in waiting if derived.identity is None]:
-        for digest, *rest in fetch(
+        for digest, *rest in fetch_often(
             """SELECT digest, submission_id, index, digest, reader FROM lineage_reading
                WHERE outcome = 'accepted' AND identity_id IS NULL AND digest = ANY(%s) ORDER BY id""",
             [bare],
         ):
             digests.setdefault(bytes(digest), []).append(Seen(*rest))
     if named := [derived.identity for derived in waiting if derived.identity is not None]:
-        for source, id_, submission, index, digest, reader in fetch(
+        for source, id_, submission, index, digest, reader in fetch_often(
             """SELECT r.identity_source, r.identity_id, r.submission_id, r.index, r.digest, r.reader
                FROM unnest(%s::text[], %s::text[]) AS k(source, id)
                JOIN lineage_reading r ON r.identity_source = k.source AND r.identity_id = k.id
