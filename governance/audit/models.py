@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from factory.kit.ids import new_id
+from governance.audit.tlog.notes import VerifierKey
 
 
 class Outcome(models.TextChoices):
@@ -92,6 +93,30 @@ class Log(models.Model):
 
     def __str__(self) -> str:
         return self.origin
+
+
+class LogKey(models.Model):
+    """A key that a log is signed with from `since` on, until the next one has taken over.
+
+    The database refuses to change or delete a row. `entry` is the act, which says by whom; None for the
+    key that the very first log began with.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    log = models.ForeignKey(Log, models.PROTECT, related_name="keys")
+    #: The public key, `name+hash+base64` (c2sp.org/signed-note).
+    key = models.TextField(unique=True)
+    since = models.DateTimeField()
+    #: Until when the key before it signs too; None for the key that a log began with.
+    former_until = models.DateTimeField(null=True)
+    entry = models.OneToOneField(Entry, models.PROTECT, null=True, db_constraint=False)
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def verifier(self) -> VerifierKey:
+        return VerifierKey.parse(self.key)
 
 
 class Place(models.Model):

@@ -18,9 +18,11 @@ from django.utils import timezone
 from factory.kit.bulk import copy_in, fetch
 from factory.kit.recording import Actor
 from governance.audit.append import write_rows
+from governance.audit.begin_log import LOCK, begin
 from governance.audit.keys import signers
 from governance.audit.leaf import Act
 from governance.audit.models import Checkpoint, Log, Place
+from governance.audit.private_keys import BadKey
 from governance.audit.store import current_log, head_of, reader
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.edge import Edge
@@ -32,7 +34,6 @@ log = structlog.get_logger(__name__)
 PAUSE = 0.25
 #: Entries and submissions of one round at most.
 MOST = 20_000
-_LOCK = 0x706C756D73  # "plums"
 
 _TAKE = """
     DELETE FROM governance_waiting
@@ -81,7 +82,7 @@ class Sequencer:
             try:
                 count = self.round()
                 refused = ""
-            except Refused as why:
+            except (Refused, BadKey) as why:
                 if str(why) != refused:
                     log.error("the log is not signed", why=str(why))
                 refused, count = str(why), 0
@@ -97,13 +98,13 @@ class Sequencer:
     def round(self) -> int:
         """Give a place to everything that waits; return to how many.
 
-        Raises Refused, DatabaseError, InterfaceError; then nothing has changed.
+        Raises Refused, BadKey, DatabaseError, InterfaceError; then nothing has changed.
         """
         self._edge, edge = None, self._edge
         with transaction.atomic():
-            if not fetch("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])[0][0]:
+            if not fetch("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])[0][0]:
                 return 0
-            current = current_log() or _begin()
+            current = current_log() or begin()
             head = head_of(current)
             if not self._checked:
                 for check in self._checks:
@@ -115,10 +116,6 @@ class Sequencer:
             for tell in self._signed:
                 tell(current, new)
         return count
-
-
-def _begin() -> Log:
-    return Log.objects.create(origin=signers()[0].key.name, began_at=timezone.now())
 
 
 def _integrate(
@@ -145,7 +142,7 @@ def _integrate(
         ((current.pk, index, entry) for index, (entry, _) in enumerate(added, size)),
     )
     _put(current, tiles)
-    note = Head(current.origin, edge.size, edge.root()).sign(*signers())
+    note = Head(current.origin, edge.size, edge.root()).sign(*signers(current))
     new = Checkpoint.objects.create(
         log=current,
         size=edge.size,
