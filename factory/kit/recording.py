@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -36,64 +36,47 @@ def actor_of(request: HttpRequest) -> Actor:
     return getattr(getattr(request, "user", None), "actor", ANONYMOUS)
 
 
+class Said(TypedDict, total=False):
+    """What an entry says beside its action; every part may be left out, but one of the first two.
+
+    Give `request`, which tells the actor and the address, or an `actor` where there is no request (or both,
+    where the actor is not the one that the request names).
+    """
+
+    request: HttpRequest | None
+    actor: Actor | None
+    #: Node keys, or `kind:id` of what has none. Of people and outcomes only keyed digests are kept.
+    targets: Iterable[str]
+    #: `success` (the default), `denied` or `failed`.
+    outcome: str
+    #: For ever in clear, as is `detail`, which is JSON: neither holds personal data.
+    reason: str
+    detail: dict[str, Any] | None
+    #: (id, revision)
+    policy: tuple[str, str] | None
+    trace_id: str
+    #: SHA-256 digests of the thing acted upon.
+    before: bytes | None
+    after: bytes | None
+    occurred_at: datetime | None
+    #: Personal data, and texts that people type: JSON that is sealed under the key of `subject`, of the
+    #: actor where that is left out, and can't be read any more once that person is erased.
+    personal: dict[str, Any] | None
+    subject: str
+
+
 class Append(Protocol):
-    """What settings.AUDIT_APPEND names; see `record` for the arguments."""
+    """What settings.AUDIT_APPEND names."""
 
-    def __call__(
-        self,
-        action: str,
-        *,
-        actor: Actor | None = None,
-        request: HttpRequest | None = None,
-        targets: Iterable[str] = (),
-        outcome: str = "success",
-        reason: str = "",
-        policy: tuple[str, str] | None = None,
-        trace_id: str = "",
-        before: bytes | None = None,
-        after: bytes | None = None,
-        detail: dict[str, Any] | None = None,
-        occurred_at: datetime | None = None,
-    ) -> UUID: ...
+    def __call__(self, action: str, **said: Unpack[Said]) -> UUID: ...
 
 
-def record(
-    action: str,
-    *,
-    actor: Actor | None = None,
-    request: HttpRequest | None = None,
-    targets: Iterable[str] = (),
-    outcome: str = "success",
-    reason: str = "",
-    policy: tuple[str, str] | None = None,
-    trace_id: str = "",
-    before: bytes | None = None,
-    after: bytes | None = None,
-    detail: dict[str, Any] | None = None,
-    occurred_at: datetime | None = None,
-) -> UUID:
+def record(action: str, **said: Unpack[Said]) -> UUID:
     """Write one audit entry in the caller's transaction and return its id.
 
-    `action` is `subject.verb`, e.g. `submission.replayed`. Give `request`, which tells the actor and
-    the address, or an `actor` where there is no request (or both, where the actor is not the one that
-    the request names). `targets` are node keys, or `kind:id` of what has none. `outcome` is `success`,
-    `denied` or `failed`. `policy` is (id, revision). `before` and `after` are SHA-256 digests of the
-    thing acted upon. `detail` is JSON, and holds no personal data.
+    `action` is `subject.verb`, e.g. `submission.replayed`; see `Said` for the rest.
 
     Raises RuntimeError outside a transaction: an entry and what it records stand or fall together.
     """
     append: Append = import_string(settings.AUDIT_APPEND)
-    return append(
-        action,
-        actor=actor,
-        request=request,
-        targets=targets,
-        outcome=outcome,
-        reason=reason,
-        policy=policy,
-        trace_id=trace_id,
-        before=before,
-        after=after,
-        detail=detail,
-        occurred_at=occurred_at,
-    )
+    return append(action, **said)

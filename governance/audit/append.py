@@ -5,9 +5,8 @@ into the log. Writers share nothing, so that they never wait for each other.
 """
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.conf import settings
@@ -17,10 +16,10 @@ from django.utils import timezone
 
 from factory.kit.bulk import array_text, copy_in, copy_rows
 from factory.kit.ids import new_id
-from factory.kit.recording import Actor, actor_of
+from factory.kit.recording import Actor, Said, actor_of
 from governance.audit.leaf import ROW, Act
 from governance.audit.models import Entry
-from governance.audit.subjects import seal
+from governance.audit.subjects import hidden, seal
 from governance.audit.tlog.merkle import leaf_hash
 
 _WRITE = f"""
@@ -30,28 +29,14 @@ _WRITE = f"""
 _TARGETS, _LEAF = ROW.index("targets"), ROW.index("leaf")
 
 
-def append(
-    action: str,
-    *,
-    actor: Actor | None = None,
-    request: HttpRequest | None = None,
-    targets: Iterable[str] = (),
-    outcome: str = "success",
-    reason: str = "",
-    policy: tuple[str, str] | None = None,
-    trace_id: str = "",
-    before: bytes | None = None,
-    after: bytes | None = None,
-    detail: dict[str, Any] | None = None,
-    occurred_at: datetime | None = None,
-) -> UUID:
-    """Write one entry in the caller's transaction and return its id.
+def append(action: str, **said: Unpack[Said]) -> UUID:
+    """Write one entry in the caller's transaction and return its id; see `factory.kit.recording.Said`.
 
-    The arguments are those of `factory.kit.recording.record`. Raises RuntimeError outside a
-    transaction, ValueError where neither `actor` nor `request` tells who acted, LeafError where
-    `detail` holds what JSON can't say.
+    Raises RuntimeError outside a transaction, ValueError where neither `actor` nor `request` tells who
+    acted, LeafError where `detail` holds what JSON can't say.
     """
     _require_transaction(action)
+    request, actor = said.get("request"), said.get("actor")
     if actor is None:
         if request is None:
             raise ValueError(f"{action}: an audit entry says who acted")
@@ -59,29 +44,41 @@ def append(
     now = timezone.now()
     address = _address(request)
     # Where a machine calls from says nothing of a person.
-    personal = address and actor.type in ("user", "anonymous")
+    of_a_person = actor.type in ("user", "anonymous")
     act = Act(
         id=new_id(),
-        occurred_at=occurred_at or now,
+        occurred_at=said.get("occurred_at") or now,
         recorded_at=now,
         actor=actor,
         action=action,
-        targets=tuple(targets),
-        outcome=outcome,
-        reason=reason,
-        policy=policy or ("", ""),
-        address="" if personal else address,
+        targets=hidden(said.get("targets", ())),
+        outcome=said.get("outcome", "success"),
+        reason=said.get("reason", ""),
+        policy=said.get("policy") or ("", ""),
+        address="" if of_a_person else address,
         service="web" if request is not None else "",
         request_id=_header(request, "X-Request-ID")[:100],
-        trace_id=trace_id or _trace_id(request),
-        digests=(before, after),
-        detail=detail,
-        sealed=seal(f"{actor.type}:{actor.id}", {"address": address}) if personal else None,
+        trace_id=said.get("trace_id") or _trace_id(request),
+        digests=(said.get("before"), said.get("after")),
+        detail=said.get("detail"),
+        sealed=_sealed(actor, address if of_a_person else "", said),
     )
     row = act.row()
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, (act.id, leaf_hash(row[_LEAF]), *row))
     return act.id
+
+
+def _sealed(actor: Actor, address: str, said: Said) -> tuple[dict[str, str], ...]:
+    """Seal what is personal, each part under the key of whom it is about."""
+    about: dict[str, dict[str, Any]] = {}
+    own = f"{actor.type}:{actor.id}"
+    if address:
+        about[own] = {"address": address}
+    if personal := said.get("personal"):
+        subject = said.get("subject") or own
+        about[subject] = about.get(subject, {}) | personal
+    return tuple(seal(subject, data) for subject, data in about.items())
 
 
 def append_many(acts: Sequence[Act]) -> None:

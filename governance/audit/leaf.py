@@ -19,8 +19,8 @@ _REPLACEABLE = ("detail", "targets", "reason")
 class Act(NamedTuple):
     """One act, as it goes on record.
 
-    `policy` is (id, revision), `digests` the SHA-256 before and after, `sealed` what
-    `subjects.seal` made of personal data. Empty members are left out of the leaf.
+    `policy` is (id, revision), `digests` the SHA-256 before and after, `sealed` what `subjects.seal` made
+    of personal data, one member for each subject. Empty members are left out of the leaf.
     """
 
     id: UUID
@@ -38,7 +38,7 @@ class Act(NamedTuple):
     trace_id: str = ""
     digests: tuple[bytes | None, bytes | None] = (None, None)
     detail: dict[str, Any] | None = None
-    sealed: dict[str, str] | None = None
+    sealed: tuple[dict[str, str], ...] = ()
 
     def leaf(self) -> tuple[bytes, bytes | None]:
         """Return the canonical JSON that is hashed into the log (RFC 8785), and what is kept beside it.
@@ -66,7 +66,7 @@ class Act(NamedTuple):
             "trace_id": self.trace_id,
             "digests": _full({"before": _hex(before), "after": _hex(after)}),
             "detail": self.detail,
-            "sealed": self.sealed,
+            "sealed": list(self.sealed),
         }
         said = _full(said)
         if len(data := leaf.canonical(said)) <= LARGEST_ENTRY:

@@ -5,20 +5,24 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 
 from governance.audit.models import Entry
+from governance.audit.subjects import hidden
 
 
 def entries(bounds: Mapping[str, str]) -> QuerySet[Entry]:
-    """Return the entries with the `action`, `outcome` and `target` given, in no order.
+    """Return the entries with the `action`, `outcome`, `actor` (`type:id` or `type`) and `target` given.
 
-    Their ids are ordered by time.
+    In no order; their ids are ordered by time.
     """
     found = Entry.objects.all()
     if action := bounds.get("action"):
         found = found.filter(action=action)
     if outcome := bounds.get("outcome"):
         found = found.filter(outcome=outcome)
+    if actor := bounds.get("actor"):
+        kind, _, name = actor.partition(":")
+        found = found.filter(actor_type=kind, actor_id=name)
     if target := bounds.get("target"):
-        found = found.filter(targets__contains=[target])
+        found = found.filter(targets__contains=hidden([target]))
     return found
 
 

@@ -13,7 +13,7 @@ from factory.kit.recording import CONSOLE, SYSTEM, record
 from governance.audit.append import append_many
 from governance.audit.leaf import Act
 from governance.audit.models import Entry, SubjectKey
-from governance.audit.subjects import unseal
+from governance.audit.subjects import personal_data
 from governance.audit.tlog.leaf import LeafError
 from governance.audit.tlog.merkle import leaf_hash
 from tests import personas
@@ -63,9 +63,9 @@ def test_where_a_person_was_is_sealed() -> None:
     request.user = personas.alice()
     entry = Entry.objects.get(pk=record("page.read", request=request))
     assert b"2001:db8" not in bytes(entry.leaf)
-    assert unseal(entry.said["sealed"]) == {"address": "2001:db8::1"}
+    assert personal_data(entry.said) == {"address": "2001:db8::1"}
     SubjectKey.objects.all().delete()
-    assert unseal(entry.said["sealed"]) is None
+    assert personal_data(entry.said) == {}
 
 
 @pytest.mark.django_db
@@ -162,4 +162,4 @@ def test_only_our_own_proxies_are_believed(settings, proxies: int, forwarded: st
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": forwarded})
     entry = Entry.objects.get(pk=record("page.read", request=request))
-    assert unseal(entry.said["sealed"]) == {"address": address}
+    assert personal_data(entry.said) == {"address": address}

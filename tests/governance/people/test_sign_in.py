@@ -4,7 +4,7 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.audit.models import Entry
-from governance.audit.subjects import unseal
+from governance.audit.subjects import personal_data
 from tests import personas
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def test_a_person_signs_in_with_their_address(client: Client, spelling: str) -> 
     entry = the_last("user.signed_in")
     assert (entry.actor_type, entry.actor_id, entry.outcome) == ("user", str(alice.pk), "success")
     assert (entry.said["authentication"], entry.said["source"]) == ("password", {"service": "web"})
-    assert unseal(entry.said["sealed"]) == {"address": "127.0.0.1"}
+    assert personal_data(entry.said) == {"address": "127.0.0.1"}
 
 
 def test_a_person_signs_out(client: Client) -> None:
