@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lineage.api import doors, questions
+from lineage.api import doors, questions, sources
 
 urlpatterns = [
     path("lineage", doors.OpenLineageView.as_view(), name="openlineage"),
@@ -13,5 +13,7 @@ urlpatterns = [
     path("nodes", questions.NodesView.as_view(), name="nodes"),
     path("node", questions.NodeView.as_view(), name="node"),
     path("trace", questions.TraceView.as_view(), name="trace"),
+    path("sources", sources.SourcesView.as_view(), name="sources"),
+    path("sources/report", sources.SourceReportView.as_view(), name="source-report"),
     path("serving", questions.ServingView.as_view(), name="serving"),
 ]

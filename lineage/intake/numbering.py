@@ -9,7 +9,7 @@ are laid over each other: `reused` counts such events, and a gap of one round th
 can't be seen. A source that starts afresh does better under another `source`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -150,6 +150,15 @@ _TOTALS = """
 """
 
 
+#: How a stream's numbers are to be taken: see `Numbering`.
+COUNTING = """CASE WHEN s.assumed > 0 THEN 'assumed' WHEN s.declared > 0 THEN 'declared' ELSE 'ordered' END"""
+
+
+def as_sent(number: int, counting: str) -> int:
+    """Return a number as its source writes it: below zero where it has wrapped round."""
+    return number - 2**32 if counting == "declared" and number >= 2**31 else number
+
+
 class Gap(msgspec.Struct, frozen=True):
     """Numbers `low` to `high` that never came, and since when that could be known."""
 
@@ -162,24 +171,39 @@ class Gap(msgspec.Struct, frozen=True):
         return self.high - self.low + 1
 
 
-def gaps(stream: int, *, after: int = -1, limit: int = 100) -> list[Gap]:
-    """Return a stream's gaps beyond the number `after`, lowest first, at most `limit`. Call `fold` before."""
+def gaps(
+    streams: Collection[int], limit: int = 100, after: tuple[int, int] = (0, -1)
+) -> dict[int, list[Gap]]:
+    """Return the gaps of streams that have any, lowest first, at most `limit` of each; one query.
+
+    `after` is a stream and a number: only the gaps beyond it are returned of that one. Call `fold` before.
+    """
+    found: dict[int, list[Gap]] = {}
     rows = fetch(
-        f"SELECT low, high, since FROM ({GAPS}) g WHERE low > %(after)s ORDER BY low LIMIT %(limit)s",
-        {"stream": stream, "after": after, "limit": limit},
+        f"""SELECT stream_id, low, high, since FROM (
+                SELECT *, row_number() OVER (PARTITION BY stream_id ORDER BY low) AS place
+                FROM ({gaps_where("stream_id = ANY(%(streams)s)")}) g
+                WHERE NOT (stream_id = %(paged)s AND low <= %(after)s)) placed
+            WHERE place <= %(limit)s ORDER BY stream_id, low""",
+        {"streams": list(streams), "paged": after[0], "after": after[1], "limit": limit},
     )
-    return [Gap(*row) for row in rows]
+    for stream, *gap in rows:
+        found.setdefault(stream, []).append(Gap(*gap))
+    return found
 
 
-#: The gaps of the stream %(stream)s. A gap can be known once a number on each side of it is.
-GAPS = """
-    SELECT high + 1 AS low, next - 1 AS high, greatest(below, above) AS since
-    FROM (SELECT high, lead(low) OVER up AS next,
-                 min(since) OVER (up ROWS UNBOUNDED PRECEDING) AS below,
-                 min(since) OVER (up ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS above
-          FROM lineage_numberrange WHERE stream_id = %(stream)s WINDOW up AS (ORDER BY low)) ranges
-    WHERE next IS NOT NULL
-"""
+def gaps_where(which: str) -> str:
+    """The query of all gaps in the ranges that a condition leaves: (stream_id, low, high, since). A gap can
+    be known once a number on each side of it is."""
+    return f"""
+        SELECT stream_id, high + 1 AS low, next - 1 AS high, greatest(below, above) AS since
+        FROM (SELECT stream_id, high, lead(low) OVER up AS next,
+                     min(since) OVER (up ROWS UNBOUNDED PRECEDING) AS below,
+                     min(since) OVER (up ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS above
+              FROM lineage_numberrange WHERE {which}
+              WINDOW up AS (PARTITION BY stream_id ORDER BY low)) ranges
+        WHERE next IS NOT NULL
+    """
 
 
 class Numbering(msgspec.Struct):
@@ -209,7 +233,7 @@ class Numbering(msgspec.Struct):
 def numberings(name: str, *, most: int = 100) -> list[Numbering]:
     """Return the streams that a source (token) sent numbered events of, those with gaps first; one query."""
     rows = fetch(
-        """SELECT s.id, s.source, s.declared, s.assumed, s.uncounted, s.first_text, s.last_text,
+        f"""SELECT s.id, s.source, {COUNTING}, s.declared + s.assumed, s.uncounted, s.first_text, s.last_text,
                   s.low, s.high, s.received, s.missing,
                   (SELECT array_agg(o.name ORDER BY o.name) FROM lineage_streamsender o
                    WHERE o.stream_id = s.id)
@@ -223,8 +247,8 @@ def numberings(name: str, *, most: int = 100) -> list[Numbering]:
 def _numbering(
     id_: int,
     stream: str,
-    declared: int,
-    assumed: int,
+    counting: str,
+    counted: int,
     uncounted: int,
     first_text: str | None,
     last_text: str | None,
@@ -234,16 +258,15 @@ def _numbering(
     missing: Any,
     senders: list[str],
 ) -> Numbering:
-    counted = declared + assumed
     return Numbering(
         id=id_,
         stream=stream,
-        counting="assumed" if assumed else "declared" if declared else "ordered",
+        counting=counting,
         events=counted + uncounted,
         uncounted=uncounted if counted else 0,
         reused=counted - received,
-        first=str(low) if counted else first_text or "",
-        last=str(high) if counted else last_text or "",
+        first=first_text or "" if low is None else str(as_sent(low, counting)),
+        last=last_text or "" if high is None else str(as_sent(high, counting)),
         received=received,
         missing=int(missing),
         senders=senders,

@@ -21,12 +21,13 @@ _LATEST, _ENOUGH = 20, 3
 
 
 class Unended(msgspec.Struct, frozen=True):
-    """A run that is overdue. `source` is who sent its newest event, at `heard_at`; `job` may be unknown;
-    `allowed` is for how long it might have been silent, in seconds."""
+    """A run that is overdue. `run` and `job` are node keys, `job` empty where it is unknown; `source` is
+    who sent its newest event, at `heard_at`; `allowed` is for how long it might have been silent, in
+    seconds."""
 
     node_id: int
-    run: NodeKey
-    job: NodeKey | None
+    run: str
+    job: str
     state: str
     source: str
     began_at: datetime
@@ -54,10 +55,9 @@ def unended(now: datetime, source: str = "", *, limit: int = 1000) -> list[Unend
 
 def _unended(row: tuple[Any, ...]) -> Unended:
     node_id, namespace, name, job_kind, job_namespace, job_name, state, asserter, began, heard, allowed = row
-    job = NodeKey(job_kind, job_namespace, job_name) if job_kind else None
-    return Unended(
-        node_id, NodeKey("run", namespace, name), job, state, asserter, began, heard, float(allowed)
-    )
+    job = str(NodeKey(job_kind, job_namespace, job_name)) if job_kind else ""
+    run = str(NodeKey("run", namespace, name))
+    return Unended(node_id, run, job, state, asserter, began, heard, float(allowed))
 
 
 # Each open run is looked up once (an index holds the open ones alone), and each of their jobs once.

@@ -65,9 +65,9 @@ def source_target(door: str, name: str) -> str:
 _GAPS_FOUND = f"""
     INSERT INTO lineage_finding (kind, door, name, subject, low, high, since, found_at)
     SELECT 'gap', 'cloudevents', '', s.source, g.low, g.high, g.since, %(now)s
-    FROM lineage_stream s CROSS JOIN LATERAL (
-        {numbering.GAPS.replace("%(stream)s", "s.id")}) g
-    WHERE s.missing > 0 AND g.since <= %(now)s - %(stands)s AND NOT EXISTS (
+    FROM ({numbering.gaps_where("stream_id IN (SELECT id FROM lineage_stream WHERE missing > 0)")}) g
+    JOIN lineage_stream s ON s.id = g.stream_id
+    WHERE g.since <= %(now)s - %(stands)s AND NOT EXISTS (
         SELECT 1 FROM (SELECT high FROM lineage_finding f
                        WHERE f.kind = 'gap' AND f.subject = s.source AND f.low <= g.low
                        ORDER BY f.low DESC LIMIT 1) said
@@ -84,6 +84,12 @@ _GAPS_CLOSED = """
     RETURNING f.subject, f.low, f.high, f.since
 """
 
+_SENDERS = f"""
+    SELECT s.source, {numbering.COUNTING}, array_agg(o.name ORDER BY o.name)
+    FROM lineage_stream s JOIN lineage_streamsender o ON o.stream_id = s.id
+    WHERE s.source = ANY(%s) GROUP BY s.id
+"""
+
 
 def _gaps_found(now: datetime) -> None:
     found = fetch(_GAPS_FOUND, {"now": now, "stands": GAP_STANDS_FOR, "most": GAPS_AT_A_TIME})
@@ -98,20 +104,13 @@ def _tell_gaps(action: str, rows: list[tuple[Any, ...]], now: datetime) -> None:
     streams: dict[str, list[tuple[int, int, datetime]]] = defaultdict(list)
     for subject, *gap in rows:
         streams[subject].append((gap[0], gap[1], gap[2]))
-    senders = dict(
-        fetch(
-            """SELECT s.source, array_agg(o.name ORDER BY o.name) FROM lineage_stream s
-               JOIN lineage_streamsender o ON o.stream_id = s.id WHERE s.source = ANY(%s) GROUP BY 1""",
-            [list(streams)],
-        )
-        if streams
-        else []
-    )
+    known = {source: (counting, names) for source, counting, names in fetch(_SENDERS, [list(streams)])}
     for stream, found in sorted(streams.items()):
+        counting, senders = known[stream]
         record(
             action,
             actor=SYSTEM,
-            targets=[source_target(CLOUDEVENTS, name) for name in senders.get(stream, [])[:NAMED]],
+            targets=[source_target(CLOUDEVENTS, name) for name in senders[:NAMED]],
             occurred_at=now,
             detail={
                 "cloudevents_source": stream,
@@ -119,7 +118,11 @@ def _tell_gaps(action: str, rows: list[tuple[Any, ...]], now: datetime) -> None:
                 "numbers": str(sum(high - low + 1 for low, high, _ in found)),
                 "known_since": format_time(min(since for _, _, since in found)),
                 "first_gaps": [
-                    {"low": str(low), "high": str(high), "known_since": format_time(since)}
+                    {
+                        "low": str(numbering.as_sent(low, counting)),
+                        "high": str(numbering.as_sent(high, counting)),
+                        "known_since": format_time(since),
+                    }
                     for low, high, since in sorted(found)[:NAMED]
                 ],
             },
@@ -185,7 +188,7 @@ def _runs_unended(now: datetime) -> None:
     for one in unended(now, limit=GAPS_AT_A_TIME):
         if one.node_id in standing:
             continue
-        sources[one.source].append((str(one.run), one.heard_at))
+        sources[one.source].append((one.run, one.heard_at))
         found.append(
             Finding(
                 kind=Kind.UNENDED_RUN,

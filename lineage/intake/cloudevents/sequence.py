@@ -36,5 +36,7 @@ def _number(value: str, kind: str) -> int | None:
         if not _INTEGER.fullmatch(value):
             return None
         number = int(value)
-        return number if number >= 0 else number + _ROUND if number >= -_ROUND // 2 else None
+        if not -_ROUND // 2 <= number < _ROUND // 2:
+            return None
+        return number if number >= 0 else number + _ROUND
     return int(value) if not kind and _DIGITS.fullmatch(value) else None

@@ -35,7 +35,12 @@ def of(name: str = "desk") -> numbering.Numbering:
 
 
 def ranges(name: str = "desk") -> list[tuple[int, int]]:
-    return [(gap.low, gap.high) for gap in numbering.gaps(of(name).id)]
+    return [(gap.low, gap.high) for gap in gaps(name)]
+
+
+def gaps(name: str = "desk") -> list[numbering.Gap]:
+    stream = of(name).id
+    return numbering.gaps([stream]).get(stream, [])
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,7 @@ def ranges(name: str = "desk") -> list[tuple[int, int]]:
         ({"sequence": "0005", "sequencetype": "Integer"}, Sequence("0005", "Integer", 5)),
         # wrapped round: the number after 2^31 - 1
         ({"sequence": "-2147483648", "sequencetype": "Integer"}, Sequence("-2147483648", "Integer", 2**31)),
+        ({"sequence": "2147483648", "sequencetype": "Integer"}, Sequence("2147483648", "Integer", None)),
         ({"sequence": "five", "sequencetype": "Integer"}, Sequence("five", "Integer", None)),
         ({"sequence": "00017"}, Sequence("00017", "", 17)),
         ({"sequence": "2026-03-01/7"}, Sequence("2026-03-01/7", "", None)),
@@ -72,7 +78,7 @@ def test_missing_numbers_are_ranges_and_a_late_one_closes_its_gap() -> None:
 def test_since_when_a_gap_could_be_known() -> None:
     send(numbered(1), numbered(5), numbered(9), numbered(3))
     known = dict(Numbered.objects.values_list("number", "known_at"))
-    since = {gap.low: gap.since for gap in numbering.gaps(of().id)}
+    since = {gap.low: gap.since for gap in gaps()}
     # 5 told that 2 is missing; that 3 came later changes nothing; and 9 told of 6 to 8
     assert since == {2: known[5], 4: known[5], 6: known[9]}
 
@@ -80,6 +86,8 @@ def test_since_when_a_gap_could_be_known() -> None:
 def test_numbers_go_on_where_they_wrap_round() -> None:
     send(*(numbered(n) for n in (2**31 - 2, 2**31 - 1, -(2**31), -(2**31) + 2)))
     assert ranges() == [(2**31 + 1, 2**31 + 1)]
+    assert numbering.as_sent(2**31 + 1, of().counting) == -(2**31) + 1
+    assert of().last == str(-(2**31) + 2)
 
 
 def test_a_source_that_begins_anew_is_told_by_its_numbers_used_again() -> None:
