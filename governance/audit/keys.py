@@ -4,16 +4,22 @@ LOG_KEY holds the private keys; the record (`LogKey`) says whose turn it is. Whe
 signed: a key comes into use by `begin_log.py` or `rotate_key.py`, and not by a changed setting.
 """
 
+import os
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
 from governance.audit.models import Checkpoint, Log, LogKey, Place
 from governance.audit.private_keys import BadKey, PrivateKey, read_keys
 from governance.audit.tlog.notes import Ed25519Signer, Signer, VerifierKey
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +123,22 @@ def _short(key: VerifierKey) -> str:
     return f"{key.name}+{key.key_id.hex()}"
 
 
+def too_open() -> list[str]:
+    """Return what is wrong with who may read the file of the private key, in sentences."""
+    named = os.environ.get("LOG_KEY_FILE")
+    file = Path(named) if named else settings.VAR / "keys" / "log_key"
+    if (not named and os.environ.get("LOG_KEY")) or not file.exists():
+        return []
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if not mode & 0o077:
+        return []
+    return [f"{file} holds the log's private key, and others than its owner may read it (mode {mode:03o})"]
+
+
 @cache
 def _opened(text: str) -> tuple[Signer, ...]:
+    for warning in too_open():
+        _log.warning("the log's key is not kept well", why=warning)
     return tuple(_open(key) for key in read_keys(text))
 
 

@@ -125,6 +125,8 @@ class _Library:
         self.lock = RLock()
         self.starts = 0
         self._sessions: dict[int, Any] = {}
+        #: What each token, by its serial number, said to a PIN: a token counts the wrong ones and locks.
+        self._refused: dict[tuple[bytes, str], str] = {}
 
     def restart(self) -> None:
         """Forget every session and start the library again."""
@@ -137,7 +139,13 @@ class _Library:
         token = self._token(where)
         slot = token.slot.slot_id
         if slot not in self._sessions:
-            self._sessions[slot] = _sign_in(token, where, pin)
+            if refusal := self._refused.get((token.serial, pin)):
+                raise BadKey(refusal)
+            try:
+                self._sessions[slot] = _sign_in(token, where, pin)
+            except BadKey as error:
+                self._refused[token.serial, pin] = str(error)
+                raise
         return self._sessions[slot]
 
     def _token(self, where: TokenKey) -> Any:
@@ -174,7 +182,7 @@ def _sign_in(token: Any, where: TokenKey, pin: str) -> Any:
     if not pin:
         raise BadKey(f"{where}: the token asks for a PIN; set LOG_KEY_PIN or LOG_KEY_PIN_FILE")
     if token.flags & (TokenFlag.USER_PIN_FINAL_TRY | TokenFlag.USER_PIN_LOCKED):
-        # A process that is started again and again would use up the last try.
+        # Processes that are started again and again would use up the last try.
         raise BadKey(f"{where}: the token has seen too many wrong PINs; sign in by hand before it is locked")
     try:
         return token.open(user_pin=pin)

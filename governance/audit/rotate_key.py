@@ -12,7 +12,6 @@ from governance.audit.tlog.notes import Signer
 
 #: How long the former key signs too. Whoever looks at the log less often finds the way by its entries.
 OVERLAP = timedelta(days=30)
-SHORTEST_OVERLAP = timedelta(minutes=1)
 
 
 class CanNotRotate(Exception):
@@ -23,14 +22,16 @@ class CanNotRotate(Exception):
 def rotate(overlap: timedelta = OVERLAP, actor: Actor = CONSOLE) -> LogKey:
     """Take that key of LOG_KEY into use that the log has not had; the one before it signs too for a while.
 
-    Writes the entry `log.key_rotated`, which is in the log under the former key's signature.
+    Writes the entry `log.key_rotated`. The checkpoint that covers it is signed by both keys, even where
+    `overlap` is over by then.
+
     Raises CanNotRotate, BadKey.
     """
     log = Log.objects.select_for_update().order_by("-id").first()
     if log is None:
         raise CanNotRotate("there is no log yet, and so no key to rotate")
-    if overlap < SHORTEST_OVERLAP:
-        raise CanNotRotate(f"both keys sign for at least {SHORTEST_OVERLAP}, so that others can follow")
+    if overlap < timedelta():
+        raise CanNotRotate("the overlap is a number of days, from 0")
     former = signers(log)[0].key
     current = LogKey.objects.filter(log=log).order_by("-id")[0]
     if not is_handed_over(current):

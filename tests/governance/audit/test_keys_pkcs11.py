@@ -80,6 +80,11 @@ def test_a_wrong_pin_is_tried_once_and_never_to_the_last(token: SoftToken) -> No
     with pytest.raises(BadKey, match="LOG_KEY_PIN is refused") as caught:
         signer(token, pin="wrong-pin")
     assert "wrong-pin" not in str(caught.value)
+    # A token counts wrong PINs and locks: this process doesn't try that one again, even were it right now.
+    token.set_pin("wrong-pin")
+    with pytest.raises(BadKey, match="LOG_KEY_PIN is refused"):
+        signer(token, pin="wrong-pin")
+    token.set_pin(PIN, "wrong-pin")
     with pytest.raises(BadKey, match="set LOG_KEY_PIN"):
         signer(token, pin="")
     assert signer(token).sign(b"said")

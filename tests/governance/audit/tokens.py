@@ -45,6 +45,11 @@ class SoftToken:
         self.library.reinitialize()
         return self.uri(label)
 
+    def set_pin(self, new: str, old: str = PIN) -> None:
+        self.library.reinitialize()
+        with self.library.get_token(token_label=LABEL).open(rw=True, user_pin=old) as session:
+            session.set_pin(old, new)
+
     def uri(self, label: str, token: str = LABEL) -> str:
         return f"pkcs11:token={token};object={label}?module-path={MODULE}"
 
