@@ -34,6 +34,7 @@ MENU = (
     MenuItem("Intake health", "lineage:intake", "activity-heartbeat"),
     MenuItem("Connect a source", "lineage:connect", "plug-connected"),
     MenuItem("Audit trail", "governance:audit", "clipboard-list"),
+    MenuItem("Verify the log", "governance:log", "shield-check"),
     MenuItem("Tokens", "governance:tokens", "key"),
 )
 

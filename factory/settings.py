@@ -166,6 +166,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "resume replays": {"task": "lineage.intake.work.resume_replays", "schedule": 60},
     "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 60},
+    "resume verifications": {"task": "governance.audit.verifying.resume_verifications", "schedule": 60},
+    "verify the log": {"task": "governance.audit.verifying.verify_nightly", "schedule": 24 * 3600},
     "clear sessions": {"task": "governance.people.tidy.clear_sessions", "schedule": 24 * 3600},
 }
 

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from factory.kit.grants import MayAudit
 from factory.kit.problems import Problem
 from governance.audit import store
-from governance.audit.keys import signers
+from governance.audit.keys import published_keys
 from governance.audit.models import Checkpoint, Entry, Log
 from governance.audit.tlog.proof import SUFFIX
 from governance.audit.tlog.tiles import ENTRIES, parse_path
@@ -131,22 +131,21 @@ class KeysView(LogView):
         responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "verifier keys, one a line")},
     )
     def get(self, request: Request, log: int | None = None) -> HttpResponse:
-        self.log(log)
-        keys = [signer.key for signer in signers()]
-        return _answer("".join(f"{key}\n" for key in keys).encode(), _TEXT, "private, no-cache")
+        keys = published_keys(self.log(log))
+        return _answer("".join(f"{each.key}\n" for each in keys).encode(), _TEXT, "private, no-cache")
 
 
 def _of_a_log() -> list[Any]:
     return [
-        path("checkpoint", CheckpointView.as_view(), name="checkpoint"),
-        path("keys", KeysView.as_view(), name="keys"),
-        re_path(r"^(?P<tile>tile/.+)$", TileView.as_view(), name="tile"),
+        path("checkpoint", CheckpointView.as_view(), name="tlog-checkpoint"),
+        path("keys", KeysView.as_view(), name="tlog-keys"),
+        re_path(r"^(?P<tile>tile/.+)$", TileView.as_view(), name="tlog-tile"),
     ]
 
 
 urlpatterns = [
     *_of_a_log(),
-    path("receipt/<uuid:entry>", ReceiptView.as_view(), name="receipt"),
-    path("entry/<uuid:entry>", EntryView.as_view(), name="entry"),
+    path("receipt/<uuid:entry>", ReceiptView.as_view(), name="tlog-receipt"),
+    path("entry/<uuid:entry>", EntryView.as_view(), name="tlog-entry"),
     path("logs/<int:log>/", include((_of_a_log(), "log"))),
 ]

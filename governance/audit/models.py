@@ -13,6 +13,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
+from factory.kit.background import Work
 from factory.kit.ids import new_id
 from governance.audit.tlog.notes import VerifierKey
 
@@ -195,3 +196,14 @@ class SubjectKey(models.Model):
     digest = models.BinaryField(primary_key=True)
     wrapped = models.BinaryField()
     made_at = models.DateTimeField()
+
+
+class Verification(Work):
+    """One verification of a whole log, by the verifier that auditors have; counted in entries.
+
+    `verdict` is `good`, `bad` or `unchecked` once it is finished, `report` the verifier's as JSON.
+    """
+
+    log = models.ForeignKey(Log, models.PROTECT, db_index=False)
+    verdict = models.TextField(default="")
+    report = models.JSONField(default=dict)

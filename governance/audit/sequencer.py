@@ -12,6 +12,7 @@ from threading import Event
 from uuid import UUID
 
 import structlog
+from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
@@ -32,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between rounds. A receipt is to be had within two seconds, and each round writes a checkpoint.
 PAUSE = 0.25
+#: The name under which the cache says why nothing is signed, while that is so.
+REFUSED = "log.refused"
+_REFUSED_FOR = 60
 #: Entries and submissions of one round at most.
 MOST = 20_000
 
@@ -81,11 +85,14 @@ class Sequencer:
             started = time.monotonic()
             try:
                 count = self.round()
-                refused = ""
+                if refused:
+                    refused = ""
+                    cache.delete(REFUSED)
             except (Refused, BadKey) as why:
                 if str(why) != refused:
                     log.error("the log is not signed", why=str(why))
                 refused, count = str(why), 0
+                cache.set(REFUSED, refused, _REFUSED_FOR)
                 stop.wait(5)
             except (DatabaseError, InterfaceError) as error:
                 log.warning("the log waits for the database", error=str(error).strip())
@@ -94,6 +101,10 @@ class Sequencer:
                 stop.wait(1)
             if count < MOST:
                 stop.wait(max(0, PAUSE - (time.monotonic() - started)))
+
+    def check_again(self) -> None:
+        """Have the checks called before the next round: somebody has learnt something since."""
+        self._checked = False
 
     def round(self) -> int:
         """Give a place to everything that waits; return to how many.
@@ -141,7 +152,7 @@ def _integrate(
         ("log_id", "index", "entry_id"),
         ((current.pk, index, entry) for index, (entry, _) in enumerate(added, size)),
     )
-    _put(current, tiles)
+    put_tiles(current, tiles)
     note = Head(current.origin, edge.size, edge.root()).sign(*signers(current))
     new = Checkpoint.objects.create(
         log=current,
@@ -158,7 +169,8 @@ def _read(current: Log, size: int) -> Edge:
     return Edge.read(size, reader(current))
 
 
-def _put(current: Log, tiles: dict[Tile, bytes]) -> None:
+def put_tiles(current: Log, tiles: dict[Tile, bytes]) -> None:
+    """Write tiles, also over narrower ones, in the caller's transaction."""
     if tiles:
         with connection.cursor() as cursor:
             cursor.execute(

@@ -1,16 +1,18 @@
 """Reads the log as it is kept: its heads, tiles, bundles and the places of entries."""
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from factory.kit.bulk import fetch
-from governance.audit.models import Checkpoint, Entry, Log, Place
+from governance.audit.models import Checkpoint, Cosignature, Entry, Log, Place
 from governance.audit.models import Tile as TileRow
 from governance.audit.tlog.bundles import encode_bundle
 from governance.audit.tlog.merkle import HASH_SIZE
 from governance.audit.tlog.proof import Proof
 from governance.audit.tlog.tiles import ENTRIES, WIDTH, Tile
 from governance.audit.tlog.tree import TiledTree
+from governance.audit.witnessed import newest_witnessed
 
 
 class Missing(LookupError):
@@ -62,8 +64,8 @@ def _bundle(log: Log, tile: Tile) -> bytes:
 
 
 def published(log: Log) -> Checkpoint | None:
-    """Return the checkpoint that the log is served under: the newest one."""
-    return head_of(log)
+    """Return the checkpoint that the log is served under: the newest that enough witnesses cosigned."""
+    return newest_witnessed(log)
 
 
 def signed_note(checkpoint: Checkpoint) -> bytes:
@@ -97,3 +99,31 @@ def receipt(entry_id: UUID) -> Proof:
         raise NotYet(str(entry_id))
     tree = TiledTree(head.size, reader(place.log))
     return Proof(place.index, tree.inclusion(place.index), signed_note(head))
+
+
+#: How far what waits is counted.
+_MOST_COUNTED = 10_000
+
+
+def waiting() -> str:
+    """Return how many entries and submissions have no place yet, as a person reads it; empty for none."""
+    log = current_log()
+    head = head_of(log) if log else None
+    [(count,)] = fetch(
+        """SELECT (SELECT count(*) FROM (SELECT 1 FROM governance_waiting LIMIT %(most)s) AS entries)
+                + (SELECT count(*) FROM (SELECT 1 FROM lineage_submission WHERE number > %(pulled)s
+                   LIMIT %(most)s) AS submissions)""",
+        {"most": _MOST_COUNTED, "pulled": head.pulled if head else 0},
+    )
+    return f"over {_MOST_COUNTED:,}" if count >= _MOST_COUNTED else f"{count:,}" if count else ""
+
+
+def newest_cosignatures(log: Log) -> list[tuple[str, int, datetime]]:
+    """Return of each witness its name, the size of the newest checkpoint that it cosigned, and when."""
+    rows = (
+        Cosignature.objects.filter(checkpoint__log=log)
+        .order_by("name", "-checkpoint__size")
+        .distinct("name")
+        .values_list("name", "checkpoint__size", "at")
+    )
+    return list(rows)

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Func, Q, Value
 
+from factory.kit.background import Work
 from factory.kit.ids import new_id
 from lineage.entities.models import BYTES
 
@@ -123,27 +124,10 @@ class Reading(models.Model):
         ]
 
 
-class Replay(models.Model):
-    """One asking to read bodies again, worked off in the background, and how far it has come."""
+class Replay(Work):
+    """One asking to read bodies again; its work is counted in submissions."""
 
-    id = models.UUIDField(primary_key=True, default=new_id)
-    asked_at = models.DateTimeField(auto_now_add=True)
-    #: The `factory.kit.recording.Actor` who asked, as a list, and as a person reads it.
-    actor = models.JSONField()
-    asked_by = models.TextField()
     door = models.TextField(default="")
     source = models.TextField(default="")
     code = models.TextField(default="")
-    #: Submissions to read, once they are counted, and those that are read.
-    total = models.IntegerField(null=True)
-    done = models.IntegerField(default=0)
     counts = models.JSONField(default=dict)
-    #: The last sign of life of whoever works on it.
-    alive_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    error = models.TextField(default="")
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["alive_at"], name="replay_unfinished", condition=Q(finished_at=None)),
-        ]

@@ -14,6 +14,8 @@ SEAL_SIZE = len(SEAL) + 64
 #: Archives are the same whenever they are made.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 _STEP = 1 << 20
+#: Writes of an archive that go out together.
+_PIECES = 64
 
 
 def files_of(
@@ -43,22 +45,52 @@ def write_directory(root: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def write_archive(file: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write `files` into a new zip archive; the same files give the same bytes. Raises OSError.
+    """Write `files` into a new zip archive, as `stream_archive` gives it. Raises OSError."""
+    with file.open("wb") as written:
+        written.writelines(stream_archive(files))
+
+
+def stream_archive(files: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """Yield a zip archive of `files` piece by piece; the same files give the same bytes.
 
     Its comment is a digest of the rest, so that a change of the packing is noticed too. That protects from
     accidents; from a forger only the tree and its signature do.
     """
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    sink = _Sink()
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files:
             member = zipfile.ZipInfo(path, _NO_TIME)
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16
             archive.writestr(member, content)
+            if len(sink.pieces) > _PIECES:
+                yield _told(sink.take(), digest)
         archive.comment = bytes(SEAL_SIZE)
-    with file.open("r+b") as written:
-        digest = digest_before_seal(written)
-        written.seek(-SEAL_SIZE, 2)
-        written.write(SEAL + digest)
+    yield _told(sink.take()[:-SEAL_SIZE], digest)
+    yield SEAL + digest.hexdigest().encode()
+
+
+class _Sink:
+    """What a zip archive is written to where nobody can go back."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self.pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None: ...
+
+    def take(self) -> bytes:
+        taken, self.pieces = b"".join(self.pieces), []
+        return taken
+
+
+def _told(piece: bytes, digest: "hashlib._Hash") -> bytes:
+    digest.update(piece)
+    return piece
 
 
 def digest_before_seal(archive: BinaryIO) -> bytes:

@@ -118,7 +118,9 @@ def test_only_those_who_read_all_departments_are_served(
     assert client.get(address, headers={"Authorization": f"Bearer {asking}"}).status_code == 403
 
 
-def test_what_it_costs_in_queries(auditor: Client, written: list[UUID], django_assert_max_num_queries) -> None:
+def test_what_it_costs_in_queries(
+    auditor: Client, written: list[UUID], django_assert_max_num_queries
+) -> None:
     auditor.get("/tlog/checkpoint")
     for path, most in [
         ("checkpoint", 3),

@@ -4,9 +4,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from factory.kit.background import GIVEN_UP_AFTER
 from governance.audit.models import Entry
 from lineage.intake.models import Replay, Source
-from lineage.intake.work import GIVEN_UP_AFTER, run_replay
+from lineage.intake.work import run_replay
 from lineage.pages.sources import health
 from tests.lineage.pages import told
 
