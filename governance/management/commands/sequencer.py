@@ -1,11 +1,13 @@
 """manage.py sequencer: puts entries into the log, until it is told to stop."""
 
 import signal
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from governance.audit import stamping, witnessing
 from governance.audit.sequencer import Sequencer
 
 
@@ -19,4 +21,14 @@ class Command(BaseCommand):
         stop = Event()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, lambda *_: stop.set())
-        Sequencer().run(stop)
+        if settings.TIMESTAMP_URL:
+            Thread(target=stamping.run, args=(stop,), daemon=True, name="timestamps").start()
+        witnesses = witnessing.from_settings()
+        if witnesses is None:
+            Sequencer().run(stop)
+            return
+        sequencer = Sequencer(checks=[witnesses.check], signed=[witnesses.signed])
+        Thread(
+            target=witnesses.run, args=(stop, sequencer.check_again), daemon=True, name="witnesses"
+        ).start()
+        sequencer.run(stop)

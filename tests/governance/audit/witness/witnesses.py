@@ -69,7 +69,7 @@ def served(folder: Path, *keys: VerifierKey, by: Ed25519Signer = WITNESS) -> Ite
 @contextmanager
 def answering(answer: bytes, *, pause: float = 0) -> Iterator[Witness]:
     """Somebody at a port of this machine who says `answer`, byte by byte where `pause` is given."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener, ended = socket.create_server(("127.0.0.1", 0)), threading.Event()
 
     def serve() -> None:
         while True:
@@ -82,6 +82,8 @@ def answering(answer: bytes, *, pause: float = 0) -> Iterator[Witness]:
                 try:
                     connection.recv(1 << 20)
                     for at in range(0, len(answer), 1 if pause else len(answer) or 1):
+                        if ended.is_set():
+                            break
                         connection.sendall(answer[at : at + 1] if pause else answer)
                         time.sleep(pause)
                 except OSError:
@@ -92,6 +94,7 @@ def answering(answer: bytes, *, pause: float = 0) -> Iterator[Witness]:
     try:
         yield Witness("one", WITNESS.key, f"http://127.0.0.1:{listener.getsockname()[1]}")
     finally:
+        ended.set()
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(timeout=5)
