@@ -10,7 +10,9 @@ from governance.audit.models import (
     SubjectKey,
     Tile,
     Timestamp,
+    Verification,
 )
+from governance.audit.retention_models import Hold, Pruning, RetentionClass, Snapshot, Tallied, Tally
 from governance.people.models import ApiToken, User
 
 __all__ = [
@@ -18,11 +20,18 @@ __all__ = [
     "Checkpoint",
     "Cosignature",
     "Entry",
+    "Hold",
     "Log",
     "LogKey",
     "Place",
+    "Pruning",
+    "RetentionClass",
+    "Snapshot",
     "SubjectKey",
+    "Tallied",
+    "Tally",
     "Tile",
     "Timestamp",
     "User",
+    "Verification",
 ]
