@@ -37,8 +37,8 @@ class Against:
             note = Note.parse(data)
             if self._trust.policy is not None:
                 self._trust.policy.cosigned(note)
-            if not self._trust.origin and Checkpoint.parse(note.text).origin != self._report.origin:
-                return self._cited(name, Checkpoint.parse(note.text), note)
+            if (other := Checkpoint.parse(note.text)).origin != self._report.origin:
+                return self._cited(name, other, note)
             checkpoint, _ = open_checkpoint(data, self._trust.log_keys, self._trust.origin)
         except NoteError as error:
             return self._report.add(Finding(name, str(error), position=self._report.size))

@@ -84,7 +84,7 @@ class Live:
                 continue
             if answer.status == 200:
                 return answer.content
-            if answer.status in (404, 410):
+            if answer.status in (404, 410) and path != "checkpoint":
                 raise MissingFile("the file is missing")
             why, wait = f"the log answered {answer.status}", answer.wait
             if answer.status in (401, 403):

@@ -1,0 +1,50 @@
+"""docs/verifying.md, command by command, as an auditor follows it."""
+
+import re
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from governance.audit.verify.__main__ import arguments
+from tests.governance.audit.elsewhere import guide
+from tests.governance.audit.verify.test_stores import reply, served
+
+#: What differs from one run to another in the output that the guide shows.
+SECONDS = re.compile(r"in [0-9.]+ s")
+#: What not every machine has; its tests say so where they are skipped.
+APART = ("go run", "openssl pkeyutl")
+
+
+def test_every_command_does_what_the_guide_says(tmp_path: Path) -> None:
+    log = guide.lay_out(tmp_path)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        allowed = handler.headers["Authorization"] == "Bearer secret"
+        content = log.export().get(handler.path.removeprefix("/"))
+        reply(handler, 401 if not allowed else 404 if content is None else 200, content or b"")
+
+    said = ""
+    with served(answer) as url:
+        for block in guide.blocks():
+            if block.language == "text":
+                assert SECONDS.sub("", said) == SECONDS.sub("", block.text)
+            if block.language == "sh" and not any(word in block.text for word in APART):
+                ran = guide.run(tmp_path, block.text.replace(guide.ADDRESS, url))
+                assert (ran.returncode, ran.stderr) == (0, ""), block.text
+                said = ran.stdout
+
+
+def test_every_option_is_in_the_guide() -> None:
+    told = guide.GUIDE.read_text()
+    apart = {"-h", "--help", "--origin", "--timeout", "--most"}
+    options = {option for action in arguments()._actions for option in action.option_strings}
+    assert {option for option in options if option not in told} <= apart
+
+
+@pytest.mark.parametrize("language", ["python", "js", "go"])
+def test_every_program_is_run_by_a_command(language: str) -> None:
+    commands = "".join(block.text for block in guide.blocks() if block.language == "sh")
+    programs = [block.text.split()[1] for block in guide.blocks() if block.language == language]
+    assert programs
+    assert all(program in commands for program in programs)
