@@ -12,7 +12,9 @@ from governance.audit.tlog.notes import VerifierKey
 from governance.audit.tlog.policy import Policy
 
 #: Cosignatures of one checkpoint may be written while newer ones are; no further apart than this.
-_OVERLAP = 2_000
+_OVERLAP = 1_000
+#: How many are looked at at once, the newest first.
+_WINDOW = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +50,40 @@ def newest_witnessed(log: Log) -> Checkpoint | None:
     known = _known.get(log.pk)
     if known is None or known.policy is not policy:
         known = _Known(policy)
-    keys, witnesses = _keys(policy), defaultdict[tuple[int, int], set[str]](set)
-    looked_at = known.looked_at
-    rows = Cosignature.objects.filter(checkpoint__log=log, id__gt=looked_at - _OVERLAP)
-    if known.checkpoint is not None:
-        rows = rows.filter(checkpoint__size__gt=known.checkpoint.size)
-    for pk, name, key_id, its_checkpoint, size in rows.values_list(
-        "id", "name", "key_id", "checkpoint_id", "checkpoint__size"
-    ).iterator():
-        looked_at = max(looked_at, pk)
-        if witness := keys.get((name, bytes(key_id))):
-            witnesses[size, its_checkpoint].add(witness)
-    newest = max((at for at, names in witnesses.items() if policy.is_met(names)), default=None)
-    checkpoint = Checkpoint.objects.get(pk=newest[1]) if newest else known.checkpoint
-    _known[log.pk] = _Known(policy, checkpoint, looked_at)
+    last = _last()
+    checkpoint, high, low = known.checkpoint, last, max(0, known.looked_at - _OVERLAP)
+    names = defaultdict[int, set[str]](set)
+    while high > low and checkpoint == known.checkpoint:
+        bottom = max(low, high - _WINDOW)
+        _collect(log, policy, known.checkpoint, (bottom, high), names)
+        size = max((size for size, who in names.items() if policy.is_met(who)), default=None)
+        if size is not None:
+            checkpoint = Checkpoint.objects.get(log=log, size=size)
+        high = bottom
+    _known[log.pk] = _Known(policy, checkpoint, last)
     return checkpoint
+
+
+def _last() -> int:
+    return Cosignature.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def _collect(
+    log: Log, policy: Policy, after: Checkpoint | None, ids: tuple[int, int], names: dict[int, set[str]]
+) -> None:
+    """Add to `names`, by size of the checkpoint, who cosigned those after `after`; ids are `(low, high]`."""
+    rows = Cosignature.objects.filter(checkpoint__log=log, id__gt=ids[0], id__lte=ids[1])
+    if after is not None:
+        rows = rows.filter(checkpoint__size__gt=after.size)
+    keys = _keys(policy)
+    for name, key_id, size in rows.values_list("name", "key_id", "checkpoint__size"):
+        if witness := keys.get((name, bytes(key_id))):
+            names[size].add(witness)
 
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """What a witness of the policy has done for a log: how many entries it cosigned last, and when."""
+    """What a witness of the policy did for a log lately: how many entries it cosigned last, and when."""
 
     name: str
     key: VerifierKey
@@ -81,7 +97,8 @@ def attendance(log: Log) -> list[Attendance]:
     policy = settings.WITNESS_POLICY
     if policy is None:
         return []
-    rows = Cosignature.objects.filter(checkpoint__log=log).values("name", "key_id")
+    recent = Cosignature.objects.filter(checkpoint__log=log, id__gt=_last() - _WINDOW)
+    rows = recent.values("name", "key_id")
     last = {
         (row["name"], bytes(row["key_id"])): (row["size"], row["newest"])
         for row in rows.annotate(size=Max("checkpoint__size"), newest=Max("at"))
