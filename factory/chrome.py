@@ -32,6 +32,7 @@ MENU = (
     MenuItem("Lineage", "lineage:lineage", "sitemap"),
     MenuItem("Trace a failure", "lineage:failure", "urgent"),
     MenuItem("Intake health", "lineage:intake", "activity-heartbeat"),
+    MenuItem("Sources", "lineage:sources", "antenna"),
     MenuItem("Connect a source", "lineage:connect", "plug-connected"),
     MenuItem("Audit trail", "governance:audit", "clipboard-list"),
     MenuItem("Verify the log", "governance:log", "shield-check"),

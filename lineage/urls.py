@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from lineage.pages import connect, entity, failure, intake, inventory, lineage, overview, search, submission
+from lineage.pages import (
+    connect,
+    entity,
+    failure,
+    intake,
+    inventory,
+    lineage,
+    overview,
+    search,
+    source_report,
+    sources,
+    submission,
+)
 
 app_name = "lineage"
 
@@ -19,6 +31,8 @@ urlpatterns = [
     path("intake/", intake.intake, name="intake"),
     path("intake/replays/", intake.replay_progress, name="replays"),
     path("intake/replay/", intake.replay_quarantined, name="replay"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/report/", source_report.source_report, name="source-report"),
     path("submission/<uuid:pk>/", submission.submission, name="submission"),
     path("submission/<uuid:pk>/body/", submission.body, name="submission-body"),
     path("connect/", connect.connect, name="connect"),

@@ -1,4 +1,3 @@
-
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -22,159 +21,220 @@ GROUP BY 1, 2, 3
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('lineage', '0002_rows_stay'),
+        ("lineage", "0002_rows_stay"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.TextField(choices=[('gap', 'Gap'), ('silence', 'Silence'), ('unended_run', 'Unended Run')], db_collation='C')),
-                ('door', models.TextField(db_collation='C')),
-                ('name', models.TextField(default='')),
-                ('subject', models.TextField(db_collation='C', default='')),
-                ('low', models.BigIntegerField(default=0)),
-                ('high', models.BigIntegerField(default=0)),
-                ('since', models.DateTimeField()),
-                ('found_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[("gap", "Gap"), ("silence", "Silence"), ("unended_run", "Unended Run")],
+                        db_collation="C",
+                    ),
+                ),
+                ("door", models.TextField(db_collation="C")),
+                ("name", models.TextField(default="")),
+                ("subject", models.TextField(db_collation="C", default="")),
+                ("low", models.BigIntegerField(default=0)),
+                ("high", models.BigIntegerField(default=0)),
+                ("since", models.DateTimeField()),
+                ("found_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Numbered',
+            name="Numbered",
             fields=[
-                ('reading_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('stream', models.TextField(db_collation='C')),
-                ('event', models.TextField(db_collation='C')),
-                ('name', models.TextField()),
-                ('sequence', models.TextField(db_collation='C')),
-                ('sequence_type', models.TextField(db_collation='C', default='')),
-                ('number', models.BigIntegerField(null=True)),
-                ('known_at', models.DateTimeField()),
+                ("reading_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("stream", models.TextField(db_collation="C")),
+                ("event", models.TextField(db_collation="C")),
+                ("name", models.TextField()),
+                ("sequence", models.TextField(db_collation="C")),
+                ("sequence_type", models.TextField(db_collation="C", default="")),
+                ("number", models.BigIntegerField(null=True)),
+                ("known_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='NumberRange',
+            name="NumberRange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('low', models.BigIntegerField()),
-                ('high', models.BigIntegerField()),
-                ('since', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("low", models.BigIntegerField()),
+                ("high", models.BigIntegerField()),
+                ("since", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Refusal',
+            name="Refusal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('door', models.TextField(db_collation='C')),
-                ('name', models.TextField(default='')),
-                ('status', models.SmallIntegerField()),
-                ('code', models.TextField(db_collation='C')),
-                ('count', models.BigIntegerField()),
-                ('last_at', models.DateTimeField()),
-                ('on_record', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                ("door", models.TextField(db_collation="C")),
+                ("name", models.TextField(default="")),
+                ("status", models.SmallIntegerField()),
+                ("code", models.TextField(db_collation="C")),
+                ("count", models.BigIntegerField()),
+                ("last_at", models.DateTimeField()),
+                ("on_record", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='SourceHour',
+            name="SourceHour",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('door', models.TextField(db_collation='C')),
-                ('name', models.TextField()),
-                ('hour', models.DateTimeField()),
-                ('accepted', models.BigIntegerField(default=0)),
-                ('repeated', models.BigIntegerField(default=0)),
-                ('quarantined', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("door", models.TextField(db_collation="C")),
+                ("name", models.TextField()),
+                ("hour", models.DateTimeField()),
+                ("accepted", models.BigIntegerField(default=0)),
+                ("repeated", models.BigIntegerField(default=0)),
+                ("quarantined", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Stream',
+            name="Stream",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.TextField(db_collation='C', unique=True)),
-                ('declared', models.BigIntegerField(default=0)),
-                ('assumed', models.BigIntegerField(default=0)),
-                ('uncounted', models.BigIntegerField(default=0)),
-                ('first_text', models.TextField(db_collation='C', null=True)),
-                ('last_text', models.TextField(db_collation='C', null=True)),
-                ('first_known', models.DateTimeField()),
-                ('last_known', models.DateTimeField()),
-                ('low', models.BigIntegerField(null=True)),
-                ('high', models.BigIntegerField(null=True)),
-                ('received', models.BigIntegerField(default=0)),
-                ('missing', models.DecimalField(decimal_places=0, default=0, max_digits=30)),
-                ('folded', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source", models.TextField(db_collation="C", unique=True)),
+                ("declared", models.BigIntegerField(default=0)),
+                ("assumed", models.BigIntegerField(default=0)),
+                ("uncounted", models.BigIntegerField(default=0)),
+                ("first_text", models.TextField(db_collation="C", null=True)),
+                ("last_text", models.TextField(db_collation="C", null=True)),
+                ("first_known", models.DateTimeField()),
+                ("last_known", models.DateTimeField()),
+                ("low", models.BigIntegerField(null=True)),
+                ("high", models.BigIntegerField(null=True)),
+                ("received", models.BigIntegerField(default=0)),
+                ("missing", models.DecimalField(decimal_places=0, default=0, max_digits=30)),
+                ("folded", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='StreamSender',
+            name="StreamSender",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField()),
-                ('events', models.BigIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("events", models.BigIntegerField()),
             ],
         ),
         migrations.AddIndex(
-            model_name='nodestate',
-            index=models.Index(condition=models.Q(('ended_at', None), ('kind', 'run'), models.Q(('state', ''), _negated=True)), fields=['began_at'], name='state_run_not_ended'),
+            model_name="nodestate",
+            index=models.Index(
+                condition=models.Q(
+                    ("ended_at", None), ("kind", "run"), models.Q(("state", ""), _negated=True)
+                ),
+                fields=["began_at"],
+                name="state_run_not_ended",
+            ),
         ),
         migrations.AddIndex(
-            model_name='finding',
-            index=models.Index(fields=['kind', 'subject', 'low'], name='finding_of_subject'),
+            model_name="finding",
+            index=models.Index(fields=["kind", "subject", "low"], name="finding_of_subject"),
         ),
         migrations.AddIndex(
-            model_name='finding',
-            index=models.Index(fields=['door', 'name', 'kind', 'since'], name='finding_of_source'),
+            model_name="finding",
+            index=models.Index(fields=["door", "name", "kind", "since"], name="finding_of_source"),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('kind', 'door', 'name', 'subject', 'low'), name='finding_stands_once'),
+            model_name="finding",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)),
+                fields=("kind", "door", "name", "subject", "low"),
+                name="finding_stands_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='refusal',
-            index=models.Index(fields=['hour'], name='refusals_by_hour'),
+            model_name="refusal",
+            index=models.Index(fields=["hour"], name="refusals_by_hour"),
         ),
         migrations.AddIndex(
-            model_name='refusal',
-            index=models.Index(condition=models.Q(('on_record__lt', models.F('count'))), fields=['hour'], name='refusals_not_on_record'),
+            model_name="refusal",
+            index=models.Index(
+                condition=models.Q(("on_record__lt", models.F("count"))),
+                fields=["hour"],
+                name="refusals_not_on_record",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refusal',
-            constraint=models.UniqueConstraint(fields=('door', 'name', 'hour', 'status', 'code'), name='refusals_of_hour'),
+            model_name="refusal",
+            constraint=models.UniqueConstraint(
+                fields=("door", "name", "hour", "status", "code"), name="refusals_of_hour"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcehour',
-            constraint=models.UniqueConstraint(fields=('door', 'name', 'hour'), name='source_hour'),
+            model_name="sourcehour",
+            constraint=models.UniqueConstraint(fields=("door", "name", "hour"), name="source_hour"),
         ),
         migrations.AddIndex(
-            model_name='stream',
-            index=models.Index(models.OrderBy(models.F('folded'), descending=True), name='stream_folded'),
+            model_name="stream",
+            index=models.Index(models.OrderBy(models.F("folded"), descending=True), name="stream_folded"),
         ),
         migrations.AddField(
-            model_name='numberrange',
-            name='stream',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='lineage.stream'),
+            model_name="numberrange",
+            name="stream",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="lineage.stream",
+            ),
         ),
         migrations.AddField(
-            model_name='streamsender',
-            name='stream',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='senders', to='lineage.stream'),
+            model_name="streamsender",
+            name="stream",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="senders",
+                to="lineage.stream",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='numberrange',
-            constraint=models.UniqueConstraint(fields=('stream', 'low'), name='range_of_stream'),
+            model_name="numberrange",
+            constraint=models.UniqueConstraint(fields=("stream", "low"), name="range_of_stream"),
         ),
         migrations.AddIndex(
-            model_name='streamsender',
-            index=models.Index(fields=['stream'], name='sender_of_stream'),
+            model_name="streamsender",
+            index=models.Index(fields=["stream"], name="sender_of_stream"),
         ),
         migrations.AddConstraint(
-            model_name='streamsender',
-            constraint=models.UniqueConstraint(fields=('name', 'stream'), name='stream_sender'),
+            model_name="streamsender",
+            constraint=models.UniqueConstraint(fields=("name", "stream"), name="stream_sender"),
         ),
         migrations.RunSQL(GUARD, "DROP TRIGGER rows_stay ON lineage_numbered;"),
         migrations.RunSQL(COUNT, migrations.RunSQL.noop),
