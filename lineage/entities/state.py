@@ -48,14 +48,24 @@ class Standing(msgspec.Struct):
     inferred: bool = False
 
 
-#: Ids and keys of the nodes met in this transaction, while `remembering` holds.
-_met: ContextVar[tuple[dict[NodeKey, int], dict[int, NodeKey]] | None] = ContextVar("met", default=None)
+class Met(msgspec.Struct):
+    """The nodes met in this transaction; of those in `stateless`, which it added, no state is written yet."""
+
+    ids: dict[NodeKey, int] = {}
+    keys: dict[int, NodeKey] = {}
+    stateless: set[int] = set()
+
+
+_met: ContextVar[Met | None] = ContextVar("met", default=None)
 
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Have `node_ids` and `node_keys` ask for a node only once. Must end with its (sub)transaction."""
-    token = _met.set(({}, {}))
+    """Have `node_ids` and `node_keys` ask for a node only once, and `load` not for what can't be there.
+
+    Must end with its (sub)transaction.
+    """
+    token = _met.set(Met())
     try:
         yield
     finally:
@@ -64,22 +74,24 @@ def remembering() -> Iterator[None]:
 
 def node_ids(keys: Iterable[NodeKey]) -> dict[NodeKey, int]:
     """Return the id of every key, adding those that the dictionary lacks: at most one statement."""
-    ids, keys_met = _met.get() or ({}, {})
+    met = _met.get() or Met()
     wanted = set(keys)
-    found = {key: ids[key] for key in wanted if key in ids}
+    found = {key: met.ids[key] for key in wanted if key in met.ids}
     if missing := sorted(wanted - found.keys()):
-        added = _find_or_add(missing)
-        ids |= added
-        keys_met |= {id_: key for key, id_ in added.items()}
-        found |= added
+        for *key, id_, is_new in _find_or_add(missing):
+            node = NodeKey(*key)
+            found[node] = met.ids[node] = id_
+            met.keys[id_] = node
+            if is_new:
+                met.stateless.add(id_)
     return found
 
 
 def node_keys(ids: Iterable[int]) -> dict[int, NodeKey]:
     """Return the key of every node: at most one statement."""
-    keys = (_met.get() or ({}, {}))[1]
+    met = _met.get() or Met()
     wanted = set(ids)
-    found = {id_: keys[id_] for id_ in wanted if id_ in keys}
+    found = {id_: met.keys[id_] for id_ in wanted if id_ in met.keys}
     if missing := list(wanted - found.keys()):
         rows = fetch_often(
             "SELECT id, kind, namespace, name, version FROM lineage_node WHERE id = ANY(%s)", [missing]
@@ -88,8 +100,9 @@ def node_keys(ids: Iterable[int]) -> dict[int, NodeKey]:
     return found
 
 
-def _find_or_add(wanted: list[NodeKey]) -> dict[NodeKey, int]:
-    rows = fetch_often(
+def _find_or_add(wanted: list[NodeKey]) -> list[tuple[Any, ...]]:
+    """Return each key's four parts, its id, and whether it was added."""
+    return fetch_often(
         """WITH wanted AS MATERIALIZED (
                SELECT kind, namespace, name, version, n.id
                FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
@@ -100,10 +113,10 @@ def _find_or_add(wanted: list[NodeKey]) -> dict[NodeKey, int]:
                SELECT kind, namespace, name, version FROM wanted WHERE id IS NULL
                RETURNING kind, namespace, name, version, id
            )
-           SELECT * FROM wanted WHERE id IS NOT NULL UNION ALL SELECT * FROM added""",
+           SELECT kind, namespace, name, version, id, false FROM wanted WHERE id IS NOT NULL
+           UNION ALL SELECT kind, namespace, name, version, id, true FROM added""",
         [array_text(column) for column in zip(*wanted, strict=True)],
     )
-    return {NodeKey(*row[:4]): row[4] for row in rows}
 
 
 _COLUMNS = (
@@ -114,7 +127,8 @@ _COLUMNS = (
 
 def load(ids: Iterable[int]) -> dict[int, Standing]:
     """Return the states of those of `ids` that have one."""
-    wanted = list(ids)
+    stateless = (_met.get() or Met()).stateless
+    wanted = [id_ for id_ in ids if id_ not in stateless]
     if not wanted:
         return {}
     rows = fetch_often(f"SELECT {_COLUMNS} FROM lineage_nodestate WHERE node_id = ANY(%s)", [wanted])
@@ -231,6 +245,7 @@ def save(standings: Iterable[Standing], whole: dict[int, Fold]) -> None:
     delete([standing.id for standing in written if not standing.new])
     if written:
         copy_in(NodeState, _WRITTEN, (_row(s, whole.get(s.id, s.fold)) for s in written))
+        (_met.get() or Met()).stateless.difference_update(standing.id for standing in written)
 
 
 def _row(standing: Standing, fold: Fold) -> tuple[Any, ...]:

@@ -21,7 +21,8 @@ class TakenIn(msgspec.Struct):
     `standings` are all states that were looked at, by node. `timed` are the canonical runs and
     versions whose span or state changed. `moved` holds (entity, moment) wherever a version came,
     went or moved. `renamed` are the nodes whose canonical node changed. `gone` are the nodes of which
-    nothing that was said stands any more.
+    nothing that was said stands any more. `drops` says when datasets, models and agents that were looked
+    at were dropped, under any of their names.
     """
 
     standings: dict[int, Standing]
@@ -29,6 +30,7 @@ class TakenIn(msgspec.Struct):
     moved: set[tuple[int, datetime]]
     renamed: set[int]
     gone: set[int]
+    drops: dict[int, list[datetime]]
 
 
 def take_in(
@@ -52,7 +54,7 @@ def take_in(
     for standing in standings.values():
         _place(standing, ids)
 
-    result = TakenIn(standings, set(), set(), set(), set())
+    result = TakenIn(standings, set(), set(), set(), set(), {})
     joined = {i for i, s in standings.items() if s.fold.same_as != before.get(i, ([], []))[0]}
     if joined:
         result.renamed = same_as.regroup(standings, joined)
@@ -130,7 +132,9 @@ def _combine(result: TakenIn, void: set[int]) -> dict[int, Fold]:
 def _time(result: TakenIn, whole: dict[int, Fold], dropped: set[int]) -> None:
     """Set spans and states, and note what moved; `dropped` are the nodes with new or other drops."""
     standings = result.standings
-    drops = {s.id: whole.get(s.id, s.fold).dropped for s in standings.values() if s.key.kind in VERSION_KIND}
+    drops = result.drops = {
+        s.id: whole.get(s.id, s.fold).dropped for s in standings.values() if s.key.kind in VERSION_KIND
+    }
     for owner in dropped:
         result.moved |= {(owner, moment) for moment in drops.get(owner, [])}
     for standing in standings.values():

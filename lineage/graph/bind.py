@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from factory.kit.bulk import fetch_often
-from lineage.entities.keys import UNKNOWN
+from lineage.entities.keys import UNKNOWN, NodeKey
 
 BOUND_KINDS = ("dataset", "model")
 #: Actors that stand for no moment: what they claim is bound to no version.
@@ -36,6 +36,11 @@ class Question(msgspec.Struct, frozen=True):
     entity: int
     as_of: datetime
     before: datetime | None = None
+
+
+def own_output(run: NodeKey, entity: NodeKey) -> NodeKey:
+    """The version that a run's unversioned output is called."""
+    return entity.at_version(f"run-{run.name}")
 
 
 def claims_of(actors: list[int]) -> list[Claimed]:

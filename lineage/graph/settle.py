@@ -13,51 +13,39 @@ from typing import Any
 
 import msgspec
 
-from factory.kit.bulk import fetch_often
 from factory.kit.canonical import canonical
 from lineage.entities import state as states
 from lineage.entities.assertions import INHERITING
-from lineage.entities.fold import Fold
-from lineage.entities.keys import ENTITY_KIND, UNKNOWN, VERSION_KIND, NodeKey
+from lineage.entities.keys import ENTITY_KIND, VERSION_KIND, NodeKey
 from lineage.entities.state import Standing
 from lineage.graph import bind
 from lineage.graph.bind import Claimed, Question
 from lineage.graph.record import Wanted, record
 from lineage.graph.timeline import timeline
+from lineage.graph.unnamed import Drops, Group, Moved, completed, make_outputs, own_output, unknown_versions
 
 #: What of a claim's detail belongs to the edge; the rest is found in the claims.
 _DETAIL = ("role", "relation", "operation", "state", "share", "environment", "assertions_failed")
 _BASIS_RANK = ("inferred", "declared", "observed", "manual")
-#: A moment at which a version of an entity came, went or moved.
-Moved = set[tuple[int, datetime]]
-
-
-class Group(msgspec.Struct):
-    """All claims of one actor about one entity in one kind; `detail` is cumulative, the newest standing."""
-
-    actor: Standing
-    kind: str
-    entity: int
-    #: The versions that were named, each with its strongest basis.
-    versions: dict[str, str]
-    since: datetime
-    basis: str
-    detail: dict[str, Any]
 
 
 def settle(
-    actors: dict[int, Standing], moved: Moved, known_at: datetime, fresh: dict[int, list[Claimed]]
+    actors: dict[int, Standing],
+    moved: Moved,
+    known_at: datetime,
+    fresh: dict[int, list[Claimed]],
+    drops: Drops,
 ) -> None:
     """Bring the edges of `actors`, and of all whom their change concerns, to what should stand.
 
     `actors` are canonical nodes whose claims or times changed (and nodes that have just become
     another name of a node: their edges go). `fresh` has the claims of actors that this transaction
-    added, so that they need not be read back.
+    added, and `drops` the drops of entities that it has looked at, so that they need not be read back.
     """
     claims = _claims(actors, fresh)
     keys = states.node_keys(claim.entity for rows in claims.values() for claim in rows)
     groups = _groups(actors, claims)
-    moved = moved | _make_outputs(groups, keys, known_at)
+    moved = moved | make_outputs(groups, keys, known_at, drops)
 
     deployments = {a: s for a, s in actors.items() if s.key.kind == "deployment"}
     changed = _settle_deployments(deployments, groups, claims, keys, known_at)
@@ -117,65 +105,6 @@ def _stronger(one: str, other: str) -> str:
     return max(one, other, key=_BASIS_RANK.index)
 
 
-# --- the versions that runs make without naming them ----------------------------------------------
-
-
-def _own_output(group: Group, keys: dict[int, NodeKey]) -> NodeKey | None:
-    """The version that an unversioned output of a run is called, made or not."""
-    if (
-        group.kind != "wrote"
-        or group.actor.key.kind != "run"
-        or keys[group.entity].kind not in bind.BOUND_KINDS
-    ):
-        return None
-    return keys[group.entity].at_version(f"run-{group.actor.key.name}")
-
-
-def _completed(group: Group) -> bool:
-    return group.actor.state == "COMPLETE" and not group.versions
-
-
-def _make_outputs(groups: list[Group], keys: dict[int, NodeKey], known_at: datetime) -> Moved:
-    """Make, move or take back the inferred versions of runs' outputs; return where that matters."""
-    outputs = {key: group for group in groups if (key := _own_output(group, keys))}
-    # a run that is new and names its outputs, or has not completed, can have none to take back
-    outputs = {k: g for k, g in outputs.items() if _completed(g) or not g.actor.new}
-    if not outputs:
-        return set()
-    ids = states.node_ids(outputs)
-    standing = states.load(ids.values())
-    drops = dropped([group.entity for group in outputs.values()])
-    moved: Moved = set()
-    changed = []
-    for key, group in outputs.items():
-        began = group.actor.ended_at if _completed(group) else None
-        ended = states.ended_by_drop(began, drops.get(group.entity, []))
-        version = standing.get(ids[key])
-        if version is None:
-            if began is None:
-                continue
-            version = Standing(
-                ids[key], key, Fold(), known_at, known_at, entity=group.entity, new=True, inferred=True
-            )
-        elif not version.inferred or (version.began_at, version.ended_at) == (began, ended):
-            continue
-        moved |= {(group.entity, moment) for moment in (version.began_at, began) if moment is not None}
-        version.began_at, version.ended_at = began, ended
-        changed.append(version)
-    states.save(changed, {})
-    return moved
-
-
-def dropped(entities: Iterable[int]) -> dict[int, list[datetime]]:
-    """Return when each of the entities was dropped, for those that were."""
-    rows = fetch_often(
-        """SELECT node_id, ARRAY(SELECT jsonb_array_elements_text(attributes->'dropped')::timestamptz)
-           FROM lineage_nodestate WHERE node_id = ANY(%s) AND attributes ? 'dropped'""",
-        [list(set(entities))],
-    )
-    return dict(rows)
-
-
 # --- edges ----------------------------------------------------------------------------------------
 
 
@@ -231,7 +160,7 @@ def _spelt(detail: dict[str, Any]) -> str:
 
 def _edges(groups: list[Group], keys: dict[int, NodeKey], known_at: datetime) -> list[Wanted]:
     named = {(g.entity, version) for g in groups for version in g.versions}
-    own = {(g.actor.id, g.entity): key for g in groups if (key := _own_output(g, keys)) and _completed(g)}
+    own = {(g.actor.id, g.entity): key for g in groups if (key := own_output(g, keys)) and completed(g)}
     versions = _version_ids(named, keys)
     own_ids = states.node_ids(own.values())
 
@@ -244,7 +173,7 @@ def _edges(groups: list[Group], keys: dict[int, NodeKey], known_at: datetime) ->
         if (moment := _moment(g))
     }
     answers = bind.current_versions(list(questions.values()))
-    unknown = _unknown_versions(
+    unknown = unknown_versions(
         {g.entity for i, g in open_groups.items() if i not in questions or answers[questions[i]] is None},
         keys,
         known_at,
@@ -354,22 +283,6 @@ def _before(
         elif group.actor.entity == group.entity and group.actor.began_at is not None:
             bounds[i] = group.actor.began_at
     return bounds
-
-
-def _unknown_versions(entities: set[int], keys: dict[int, NodeKey], known_at: datetime) -> dict[int, int]:
-    """Return the version `unknown` of each entity, made where it is missing."""
-    names = {entity: keys[entity].at_version(UNKNOWN) for entity in entities}
-    ids = states.node_ids(names.values())
-    standing = states.load(ids.values())
-    states.save(
-        [
-            Standing(ids[key], key, Fold(), known_at, known_at, entity=entity, new=True, inferred=True)
-            for entity, key in names.items()
-            if ids[key] not in standing
-        ],
-        {},
-    )
-    return {entity: ids[key] for entity, key in names.items()}
 
 
 def _answers(group: Group, keys: dict[int, NodeKey]) -> bool:

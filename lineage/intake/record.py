@@ -205,9 +205,17 @@ def _derive(filed: list[Filed], known_at: datetime) -> None:
 
 
 def _keys(spelt: Iterable[tuple[Filed, dict[NodeKey, Stated], list[Claim]]]) -> set[NodeKey]:
+    """Return the nodes that are spoken of, and the versions that settling will ask for."""
     keys: set[NodeKey] = set()
-    for _, statements, _ in spelt:
+    for _, statements, claims in spelt:
         keys |= statements.keys()
+        keys |= {
+            bind.own_output(claim.actor, claim.entity)
+            for claim in claims
+            if claim.kind == "wrote"
+            and claim.entity.kind in bind.BOUND_KINDS
+            and statements[claim.actor].attributes.get("run_state") == "COMPLETE"
+        }
     return keys
 
 
@@ -351,7 +359,7 @@ def settle_from(taken: TakenIn, claims: list[Claimed], afresh: set[int], known_a
         if claim.actor in fresh:
             entity = standings[claim.entity].canonical or claim.entity
             fresh[claim.actor].append(msgspec.structs.replace(claim, entity=entity))
-    settle(actors, taken.moved, known_at, fresh)
+    settle(actors, taken.moved, known_at, fresh, taken.drops)
 
 
 def _acts(key: NodeKey) -> bool:
