@@ -52,7 +52,10 @@ def signers(log: Log | None = None) -> tuple[Signer, ...]:
             f"LOG_ORIGIN is {settings.LOG_ORIGIN}, but the log is {log.origin}: set it back, or begin a new "
             "log that cites this one (docs/keys.md)"
         )
-    current, *former = _newest_first(log)[:2]
+    rows = _newest_first(log)[:2]
+    if not rows:
+        raise BadKey(f"there is no record of the keys of the log {log.origin}: this database is not whole")
+    current, *former = rows
     signer = _find(current)
     if signer is None:
         raise BadKey(
@@ -113,10 +116,7 @@ def _find(row: LogKey) -> Signer | None:
 
 
 def _newest_first(log: Log) -> list[LogKey]:
-    rows = list(LogKey.objects.filter(log=log).order_by("-id"))
-    if not rows:
-        raise BadKey(f"there is no record of the keys of the log {log.origin}")
-    return rows
+    return list(LogKey.objects.filter(log=log).order_by("-id"))
 
 
 def _short(key: VerifierKey) -> str:

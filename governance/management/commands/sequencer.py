@@ -5,9 +5,11 @@ from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from governance.audit import stamping, witnessing
+from governance.audit.keys import held
+from governance.audit.private_keys import BadKey, KeyUnavailable
 from governance.audit.sequencer import Sequencer
 
 
@@ -18,6 +20,12 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            held()
+        except KeyUnavailable:
+            pass  # a token may come later; until then the log waits
+        except BadKey as problem:
+            raise CommandError(str(problem)) from None
         stop = Event()
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(sign, lambda *_: stop.set())

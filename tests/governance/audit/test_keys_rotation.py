@@ -305,3 +305,9 @@ def test_a_key_that_others_may_read_is_told(
     assert "others than its owner may read it (mode 640)" in run("show")[1]
     file.chmod(0o600)
     assert not run("show")[1]
+
+
+def test_the_sequencer_does_not_start_with_a_bad_key(settings: Any) -> None:
+    settings.LOG_KEY = "pkcs11:object=log?module-path=/nowhere.so"
+    with pytest.raises(CommandError, match=r"the library /nowhere\.so of the token can't be used"):
+        call_command("sequencer")
