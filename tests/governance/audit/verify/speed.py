@@ -19,19 +19,21 @@ from tests.governance.audit.tlog.logs import Log, signer
 
 
 def entry(number: int) -> bytes:
-    """An entry of the size that entries have."""
+    """An entry as those of submissions are, of about 500 bytes."""
     return leaf.encode(
         {
-            "action": "submission.stored",
-            "actor": {"id": "airflow", "type": "token"},
-            "after": hashlib.sha256(str(number).encode()).hexdigest(),
+            "action": "submission.received",
+            "actor": {"id": "0190a5d0-ac96-774b-bcce-000000000001", "type": "token"},
+            "authentication": "token",
+            "detail": {"door": "openlineage", "sha256": hashlib.sha256(str(number).encode()).hexdigest()},
             "id": f"01890a5d-ac96-774b-bcce-{number:012}",
-            "occurred": "2026-01-01T00:00:00.000000Z",
+            "occurred_at": "2026-01-01T00:00:00.000000Z",
             "outcome": "success",
-            "recorded": "2026-01-01T00:00:00.000000Z",
+            "recorded_at": "2026-01-01T00:00:00.000000Z",
+            "request_id": f"r-{number:012}",
+            "schema": 1,
             "source": {"address": "10.0.0.1", "service": "web"},
             "targets": [f"dataset:s3%3A%2F%2Flake/raw%2Fapplicants-{number}"],
-            "version": 1,
         }
     )
 
