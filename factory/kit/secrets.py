@@ -20,7 +20,7 @@ def kept_secret(path: Path, make: Callable[[], str] = random_secret) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_text(make())
+        draft.write_text(f"{make()}\n")
         try:
             os.link(draft, path)
         except FileExistsError:

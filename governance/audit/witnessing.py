@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from governance.audit.keys import signers
+from governance.audit.keys import signers, verifier_keys
 from governance.audit.models import Checkpoint, Cosignature, Log
 from governance.audit.private_keys import BadKey
 from governance.audit.sequencer import Refused
@@ -227,7 +227,7 @@ class Witnessing:
 
 def _note(question: _Question) -> Note:
     if question.checkpoint is None:
-        return Head(question.log.origin, 0, EMPTY_ROOT).sign(*signers())
+        return Head(question.log.origin, 0, EMPTY_ROOT).sign(*signers(question.log))
     return Note.parse(question.checkpoint.note.encode())
 
 
@@ -268,7 +268,7 @@ def _of_a_fork(question: _Question, answer: ask.Conflict | ask.Inconsistent) -> 
 def _evidence(question: _Question) -> str:
     try:
         shown = ask.newest(question.witness, question.log.origin)
-        if shown is None or not shown.signed_by([signer.key for signer in signers()]):
+        if shown is None or not shown.signed_by(verifier_keys(question.log)):
             return "It shows no checkpoint signed with a key of ours. "
         seen = Head.parse(shown.text)
     except (Unreachable, NoteError, BadKey) as error:
