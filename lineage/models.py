@@ -2,6 +2,7 @@
 
 from lineage.entities.models import Node, NodeState, Retracted, Statement
 from lineage.graph.models import ClaimFact, Edge, EdgeFact
+from lineage.intake.erase_models import Erased, Mention
 from lineage.intake.models import BodyKey, PeriodKey, Reading, Replay, Source, Submission
 from lineage.intake.source_models import (
     Finding,
@@ -19,8 +20,10 @@ __all__ = [
     "ClaimFact",
     "Edge",
     "EdgeFact",
+    "Erased",
     "Finding",
     "Measurement",
+    "Mention",
     "Node",
     "NodeState",
     "NumberRange",

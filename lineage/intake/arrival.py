@@ -1,5 +1,6 @@
 """A body on its way in: what it is, the events in it, and what became of each."""
 
+from collections.abc import Set
 from datetime import datetime
 from uuid import UUID
 
@@ -31,7 +32,10 @@ class Prior(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct):
-    """One event of a body: `derived` where its door could read it, else `refusal`."""
+    """One event of a body: `derived` where its door could read it, else `refusal`.
+
+    `names` is whom an event seems to name that nobody could read (see `mentioned`).
+    """
 
     index: int
     derived: Derived | None
@@ -39,6 +43,7 @@ class Event(msgspec.Struct):
     verdict: Verdict | None = None
     reading: int = 0
     prior: Prior | None = None
+    names: Set[str] = frozenset()
 
     def says_nothing_new(self) -> bool:
         """Whether reading it again came to the same end."""

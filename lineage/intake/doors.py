@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from factory.kit.grants import Grant
 from factory.kit.ids import new_id
+from lineage.intake import mentioned
 from lineage.intake.arrival import Arrival, Event, admitted
 from lineage.intake.cloudevents import envelope
 from lineage.intake.cloudevents import read as cloudevents
@@ -71,17 +72,17 @@ def arrive(
     if refusal is None:
         arrival.events = read_events(arrival, grant)
     else:
-        arrival.unreadable, arrival.events = True, [Event(0, None, refusal)]
+        arrival.unreadable, arrival.events = True, [_unread(0, body, refusal)]
     return arrival
 
 
 def read_events(arrival: Arrival, grant: Grant | None = None) -> list[Event]:
     """Read every event of a body; without a grant, everything is taken as permitted."""
     try:
-        raws = _events_of(arrival)
+        raws = split(arrival)
     except Refused as refusal:
         arrival.unreadable = True
-        return [Event(0, None, refusal)]
+        return [_unread(0, arrival.body, refusal)]
     read = DOORS[arrival.door].read
     # what lay in the future when it came may lie in the past when it is read again
     now = timezone.now() if arrival.stored else arrival.received_at
@@ -92,16 +93,21 @@ def read_events(arrival: Arrival, grant: Grant | None = None) -> list[Event]:
                 raise Refused(_TOO_LARGE, code="too_large", status=413)
             derived = read(raw, now)
         except Refused as refusal:
-            events.append(Event(index, None, refusal))
+            events.append(_unread(index, raw, refusal))
         except Exception:  # a fault of the reader: the event waits in quarantine for a better one
             log.exception("event can't be read", submission=str(arrival.id), index=index)
-            events.append(Event(index, None, Refused(_FAULT, code="unprocessable")))
+            events.append(_unread(index, raw, Refused(_FAULT, code="unprocessable")))
         else:
             events.append(Event(index, derived, admitted(derived, grant)))
     return events
 
 
-def _events_of(arrival: Arrival) -> list[bytes]:
+def _unread(index: int, raw: bytes, refusal: Refused) -> Event:
+    return Event(index, None, refusal, names=mentioned.in_unread(raw))
+
+
+def split(arrival: Arrival) -> list[bytes]:
+    """Return the JSON of each event of a body. Raises Refused where they can't be told apart."""
     if not arrival.batch:
         if arrival.headers:  # CloudEvents binary mode
             return [envelope.from_binary(arrival.headers, arrival.body)]

@@ -32,7 +32,7 @@ from lineage.graph.bind import Claimed
 from lineage.graph.models import ClaimFact
 from lineage.graph.roots import TURNSTILE
 from lineage.graph.settle import settle
-from lineage.intake import numbering, retract, sources
+from lineage.intake import mentioned, numbering, retract, sources
 from lineage.intake.arrival import Arrival, Event, Verdict
 from lineage.intake.derived import Derived
 from lineage.intake.mentions import spell_out
@@ -96,6 +96,7 @@ def record_waiting(take: Callable[[], Sequence[Arrival]]) -> None:
         _derive_or_split([f for f in filed if f.verdict.outcome == Outcome.ACCEPTED], known_at)
         refused = [f for f in filed if f.verdict.outcome != Outcome.ACCEPTED]
         _write_readings([f for f in refused if not f.event.says_nothing_new()], known_at)
+        mentioned.keep(arrivals)
         sources.count(arrivals)
 
 

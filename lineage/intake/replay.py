@@ -13,6 +13,7 @@ from factory.kit.recording import record as put_on_record
 from lineage.intake.arrival import Arrival, Prior, admitted
 from lineage.intake.derived import Refused
 from lineage.intake.doors import DOORS, read_events
+from lineage.intake.erase_models import ERASED
 from lineage.intake.models import Outcome, Reading, Submission
 from lineage.intake.record import record
 from lineage.intake.sources import in_quarantine
@@ -127,4 +128,4 @@ def _judge_scope(arrival: Arrival) -> None:
 
 
 def _may_change(prior: Prior | None) -> bool:
-    return prior is None or prior.code != "scope"
+    return prior is None or prior.code not in ("scope", ERASED)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from lineage.intake.arrival import Arrival
+from lineage.intake.erase_models import ERASED
 from lineage.intake.models import Outcome, Reading, Source
 
 #: Seconds in which a long pause counts half: after some weeks of quicker pushes it is forgotten.
@@ -89,7 +90,10 @@ def in_quarantine(*, source: str = "", door: str = "", code: str = "") -> QueryS
     )
     exact = {"source": source, "door": door, "code": code}
     return Reading.objects.filter(
-        ~Exists(later), outcome=Outcome.QUARANTINED, **{name: value for name, value in exact.items() if value}
+        ~Exists(later),
+        ~Q(code=ERASED),
+        outcome=Outcome.QUARANTINED,
+        **{name: value for name, value in exact.items() if value},
     )
 
 
