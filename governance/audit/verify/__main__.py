@@ -8,6 +8,7 @@ asked could not be checked, because the log, a file or the question can't be rea
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -278,7 +279,15 @@ class _Bar:
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None:
-            self._bar = tqdm(total=total, unit=" entries", disable=self._quiet or None)
+            # Some terminals say that they have no size, and tqdm would believe them.
+            size = shutil.get_terminal_size()
+            self._bar = tqdm(
+                total=total,
+                unit=" entries",
+                ncols=size.columns,
+                nrows=size.lines,
+                disable=self._quiet or None,
+            )
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

@@ -1,12 +1,16 @@
 """The command line, as an auditor runs it."""
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from governance.audit.tlog import leaf
 from governance.audit.tlog.export import write_archive, write_directory
 from governance.audit.tlog.proof import Proof
 from governance.audit.verify.__main__ import main
@@ -114,6 +118,89 @@ def test_words_that_are_none(words: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(words)
     assert raised.value.code == 2
+
+
+def test_what_can_not_be_checked_is_told_apart(log: Path, tmp_path: Path) -> None:
+    """Status 2, and a report in JSON that says so, for whatever reason."""
+    report = tmp_path / "report.json"
+    unreadable = tmp_path / "nothing.zip"
+    unreadable.write_bytes(b"")
+    for words in (
+        [unreadable],
+        [tmp_path / "absent"],
+        [log, "--range", "600:900"],
+        [log, "--range", "5000:5001"],
+        [log, "--range", "0:256", "--id", "id-300"],
+        [log, "--policy", log / "checkpoint"],
+    ):
+        report.unlink(missing_ok=True)
+        assert run(*words, "--key", KEY, "--quiet", "--json", report) == 2
+        told = json.loads(report.read_text())
+        assert (told["ok"], told["verdict"], len(told["unchecked"])) == (False, "unchecked", 1)
+
+
+def test_a_receipt_is_for_an_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = b'{"specversion": "1.0"}'
+    digest = hashlib.sha256(event).hexdigest()
+    stored = leaf.encode({"action": "submission.received", "detail": {"sha256": digest}, "id": "e"})
+    log = log_of(9).grow(stored)
+    (tmp_path / "event").write_bytes(event)
+    (tmp_path / "entry").write_bytes(stored)
+    (tmp_path / "r").write_bytes(Proof(9, log.tree().inclusion(9), log.files["checkpoint"]).encode())
+    asked = ["--key", KEY, "--receipt", tmp_path / "r", "--entry", tmp_path / "entry"]
+    assert run(*asked, "--event", tmp_path / "event", "--id", "e") == 0
+    assert "r is entry 9: submission.received" in capsys.readouterr().out
+    assert run(*asked, "--event", tmp_path / "entry", "--quiet") == 1
+    assert run(*asked, "--id", "f", "--quiet") == 1
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    """Also to somebody who sends the report elsewhere."""
+    write_directory(tmp_path / "log", log_of(700).export().items())
+    command = [sys.executable, "-m", "governance.audit.verify", str(tmp_path / "log"), "--key", KEY]
+
+    def errors(*more: str) -> str:
+        terminal, end = os.openpty()
+        try:
+            ran = subprocess.run([*command, *more], cwd=HOME, stdout=subprocess.PIPE, stderr=end)
+            assert ran.returncode == 0
+            os.set_blocking(terminal, False)
+            try:
+                return os.read(terminal, 1 << 16).decode()
+            except BlockingIOError:
+                return ""
+        finally:
+            os.close(end)
+            os.close(terminal)
+
+    assert "700/700" in errors()
+    assert errors("--quiet") == ""
+    ran = subprocess.run(command, cwd=HOME, capture_output=True)
+    assert ran.stderr == b""
+
+
+def test_the_help_tells_what_statuses_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--help"])
+    assert raised.value.code == 0
+    told = capsys.readouterr().out
+    for words in (
+        "0  everything that was asked holds",
+        "1  something is wrong",
+        "2  nothing wrong was found",
+    ):
+        assert words in told
+
+
+def test_two_folders_are_all_it_takes(log: Path, tmp_path: Path) -> None:
+    """What an auditor is given: these, and three packages."""
+    home = tmp_path / "verifier"
+    for room in ("tlog", "verify"):
+        shutil.copytree(HOME / "governance/audit" / room, home / "governance/audit" / room)
+    ran = subprocess.run(
+        [sys.executable, "-m", "governance.audit.verify", log, "--key", KEY], cwd=home, capture_output=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 def test_it_runs_without_django_or_a_database(log: Path) -> None:
