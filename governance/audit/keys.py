@@ -60,8 +60,8 @@ def signers(log: Log | None = None) -> tuple[Signer, ...]:
     if signer is None:
         raise BadKey(
             f"since {current.since:%Y-%m-%d %H:%M} UTC the log {log.origin} is signed with the key "
-            f"{_short(current.verifier)}, which LOG_KEY doesn't hold: put it back; another key is taken into "
-            "use by `manage.py log_key rotate` (docs/keys.md)"
+            f"{_short(current.verifier)}, which LOG_KEY doesn't hold: put it there and start again; another "
+            "key is taken into use by `manage.py log_key rotate` (docs/keys.md)"
         )
     return (signer, *_former(former[0], current)) if former else (signer,)
 
