@@ -83,6 +83,8 @@ class _Sink:
 
     def flush(self) -> None: ...
 
+    def close(self) -> None: ...
+
     def take(self) -> bytes:
         taken, self.pieces = b"".join(self.pieces), []
         return taken

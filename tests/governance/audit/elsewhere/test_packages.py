@@ -9,15 +9,12 @@ from django.conf import settings
 HOME = Path(settings.BASE_DIR)
 
 
-def served() -> list[Path]:
-    return [Path(each[1] if isinstance(each, tuple) else each) for each in settings.STATICFILES_DIRS]
-
-
 def test_no_package_for_tests_is_served() -> None:
     lock = json.loads((HOME / "package-lock.json").read_text())["packages"]
     only_tests = [HOME / path for path, package in lock.items() if package.get("dev")]
     assert HOME / "node_modules/@sigstore/verify" in only_tests
-    for folder in served():
+    for served in settings.STATICFILES_DIRS:
+        folder = Path(str(served[1] if isinstance(served, tuple) else served))
         for package in only_tests:
             assert folder not in (package, *package.parents)
             assert package not in folder.parents

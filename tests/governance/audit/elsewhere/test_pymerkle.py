@@ -5,8 +5,13 @@ from functools import cache, reduce
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pymerkle import InmemoryTree, InvalidProof, verify_consistency, verify_inclusion
-from pymerkle.proof import ConsistencyProof, InclusionProof
+from pymerkle import (  # type: ignore[import-untyped]
+    InmemoryTree,
+    InvalidProof,
+    verify_consistency,
+    verify_inclusion,
+)
+from pymerkle.proof import ConsistencyProof, InclusionProof  # type: ignore[import-untyped]
 
 from governance.audit.tlog.merkle import leaf_hash, node_hash, root_of
 from governance.audit.tlog.tree import TiledTree
