@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, and make. Everything else is brought: `make run` starts Plumbline.
 .DEFAULT_GOAL := help
-.PHONY: help run stop token administrator sample test check style types layers release bench clean install
+.PHONY: help run stop token administrator sample backup restore test check style types layers release bench clean install
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -23,6 +23,8 @@ help:
 	@echo "make token NAME=... SCOPE=...    print a new API token (SCOPE=all: every door and question)"
 	@echo "make administrator EMAIL=...     make the first person who can sign in"
 	@echo "make sample   send the sample factory (again where it was broken off)"
+	@echo "make backup FILE=...             write everything into one archive, and read it back"
+	@echo "make restore FILE=...            put an archive into an empty installation"
 	@echo "make test     run every test (ARGS='-k trace' picks some)"
 	@echo "make check    style, types, layers, migrations, OpenAPI, settings for production"
 	@echo "make bench    measure"
@@ -44,6 +46,15 @@ administrator: install
 
 sample: install
 	@exec $(PY) manage.py sample
+
+backup: install
+	@[ -n "$(FILE)" ] || { echo "make backup FILE=plumbline-2026-11-21.zip"; exit 1; }
+	@exec $(PY) manage.py backup "$(FILE)"
+
+# ARGS: --continue EXPORT, --continue new, --continue here, --other-keys (docs/backup.md)
+restore: install
+	@[ -n "$(FILE)" ] || { echo "make restore FILE=plumbline-2026-11-21.zip"; exit 1; }
+	@exec $(PY) manage.py restore "$(FILE)" $(ARGS)
 
 test: install
 	@exec $(PY) -m pytest $(ARGS)

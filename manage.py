@@ -11,7 +11,7 @@ WITHOUT_DATABASE = {"check", "collectstatic", "help", "spectacular", "version", 
 
 def database(command: str) -> AbstractContextManager[None]:
     """Return what keeps the database running while `command` runs."""
-    if command == "migrate" and (owner := os.environ.get("DATABASE_OWNER_URL")):
+    if command in ("migrate", "restore") and (owner := os.environ.get("DATABASE_OWNER_URL")):
         # Tables belong to a role of their own; the one that Plumbline runs as owns nothing.
         os.environ["DATABASE_URL"] = owner
     from factory import preflight

@@ -1,5 +1,7 @@
 """Begins a log: the first one, or one that follows upon another that can't go on."""
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,10 +34,11 @@ def begin() -> Log:
 
 
 @transaction.atomic
-def follow(reason: str, actor: Actor) -> Log:
+def follow(reason: str, actor: Actor, last_known: dict[str, Any] | None = None) -> Log:
     """Begin a log that cites the current one, under LOG_ORIGIN and LOG_KEY, which are other ones now.
 
     Its first entry, `log.begun`, says which log it follows; what waits for a place gets one in the new log.
+    `last_known` is its checkpoint `{origin, size, root}` where more is known of it than the database has.
     Raises CanNotBegin, BadKey.
     """
     fetch("SELECT 1 FROM pg_advisory_xact_lock(%s)", [LOCK])
@@ -52,7 +55,8 @@ def follow(reason: str, actor: Actor) -> Log:
         raise CanNotBegin(
             "the key in LOG_KEY has signed an older log: make a new one, `manage.py log_key new NAME`"
         )
-    cites = {"origin": old.origin, "size": head.size, "root": encode_base64(bytes(head.root))}
+    root = encode_base64(bytes(head.root))
+    cites = last_known or {"origin": old.origin, "size": head.size, "root": root}
     log = Log.objects.create(origin=signer.key.name, began_at=now, cites=cites)
     act = Act(
         id=new_id(),

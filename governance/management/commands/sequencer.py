@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from governance.audit import stamping, witnessing
+from governance.audit import published, stamping, witnessing
 from governance.audit.keys import held
 from governance.audit.private_keys import BadKey, KeyUnavailable
 from governance.audit.sequencer import Sequencer
@@ -33,10 +33,14 @@ class Command(BaseCommand):
             Thread(target=stamping.run, args=(stop,), daemon=True, name="timestamps").start()
         witnesses = witnessing.from_settings()
         if witnesses is None:
-            Sequencer().run(stop)
+            Sequencer(checks=[published.may_go_on], signed=[published.note]).run(stop)
+            published.note_stop()
             return
-        sequencer = Sequencer(checks=[witnesses.check], signed=[witnesses.signed])
+        sequencer = Sequencer(
+            checks=[published.may_go_on, witnesses.check], signed=[published.note, witnesses.signed]
+        )
         Thread(
             target=witnesses.run, args=(stop, sequencer.check_again), daemon=True, name="witnesses"
         ).start()
         sequencer.run(stop)
+        published.note_stop()
