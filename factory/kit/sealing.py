@@ -40,7 +40,12 @@ def digest(name: str) -> bytes:
 def new_key(under: bytes) -> tuple[bytes, bytes]:
     """Return a new key of 32 bytes, and the key wrapped."""
     key = os.urandom(32)
-    return key, aes_key_wrap(under, key)
+    return key, wrap(key, under)
+
+
+def wrap(key: bytes, under: bytes) -> bytes:
+    """Return the key wrapped (RFC 3394)."""
+    return aes_key_wrap(under, key)
 
 
 def unwrap(wrapped: bytes, under: bytes) -> bytes:

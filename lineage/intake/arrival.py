@@ -7,6 +7,9 @@ from uuid import UUID
 import msgspec
 
 from factory.kit.grants import Grant
+from lineage.entities.assertions import Statement
+from lineage.entities.keys import NodeKey
+from lineage.graph.assertions import Claim
 from lineage.intake.derived import Derived, Refused
 
 
@@ -31,6 +34,16 @@ class Prior(msgspec.Struct, frozen=True):
     reader: str
 
 
+class Spelt(msgspec.Struct):
+    """All that an event says: one statement for each node, in the order of `statements` their bodies as
+    they are kept, and the claims. `keys` are all nodes whose ids will be needed."""
+
+    statements: dict[NodeKey, Statement]
+    bodies: list[bytes]
+    claims: list[Claim]
+    keys: set[NodeKey]
+
+
 class Event(msgspec.Struct):
     """One event of a body: `derived` where its door could read it, else `refusal`.
 
@@ -44,6 +57,7 @@ class Event(msgspec.Struct):
     reading: int = 0
     prior: Prior | None = None
     names: Set[str] = frozenset()
+    spelt: Spelt | None = None
 
     def says_nothing_new(self) -> bool:
         """Whether reading it again came to the same end."""
@@ -51,6 +65,14 @@ class Event(msgspec.Struct):
             return False
         same = (self.verdict.outcome, self.verdict.code) == (self.prior.outcome, self.prior.code)
         return same or self.verdict.outcome == "repeated"
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A body as it is kept, its key in clear, and the digest of its clear bytes."""
+
+    body: bytes
+    key: bytes
+    sha256: bytes
 
 
 class Arrival(msgspec.Struct):
@@ -70,6 +92,7 @@ class Arrival(msgspec.Struct):
     reader: str
     events: list[Event]
     stored: bool = False
+    sealed: Sealed | None = None
     unreadable: bool = False
     error: BaseException | None = None
     done: bool = False

@@ -4,9 +4,8 @@ Writers take turns (a lock that the transaction holds to its end), so that the k
 the order of commits: whoever sees a moment sees all that was known until then.
 """
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -20,25 +19,24 @@ from django.db import (
 )
 
 from factory.kit.bulk import copy_in, fetch, fetch_often, json_text, take_ids
+from factory.kit.sealing import wrap
 from lineage.entities import state as states
-from lineage.entities.assertions import Statement as Stated
 from lineage.entities.keys import ENTITY_KIND, NodeKey
 from lineage.entities.models import Statement
 from lineage.entities.state import Said, node_ids, remembering
 from lineage.entities.take_in import TakenIn, take_in
 from lineage.graph import bind
-from lineage.graph.assertions import Claim
 from lineage.graph.bind import Claimed
 from lineage.graph.models import ClaimFact
 from lineage.graph.roots import TURNSTILE
 from lineage.graph.settle import settle
 from lineage.intake import mentioned, numbering, retract, sources
-from lineage.intake.arrival import Arrival, Event, Verdict
+from lineage.intake.arrival import Arrival, Event, Sealed, Spelt, Verdict
 from lineage.intake.derived import Derived
-from lineage.intake.mentions import spell_out
 from lineage.intake.models import BodyKey, Outcome, Reading, Submission
+from lineage.intake.ready import make_ready, spell
 from lineage.intake.repeats import find_repeats
-from lineage.intake.vault import period_key, seal
+from lineage.intake.vault import period_key
 from lineage.usage.store import store
 
 log = structlog.get_logger(__name__)
@@ -80,11 +78,35 @@ def record(arrivals: Sequence[Arrival]) -> None:
     An event that the database can't take for any other reason goes to quarantine, and the rest is
     taken in.
     """
+    for arrival in arrivals:
+        make_ready(arrival)
     record_waiting(lambda: arrivals)
 
 
 def record_waiting(take: Callable[[], Sequence[Arrival]]) -> None:
-    """As `record`, of the bodies that `take` returns when the turn has come: all who wait by then."""
+    """As `record`, of the bodies that `take` returns when the turn has come: all who wait by then.
+
+    They have been made ready (see `intake.ready`).
+    """
+    group: list[Arrival] = []
+
+    def taken() -> list[Arrival]:
+        group.extend(take())
+        return group
+
+    try:
+        _record(taken, _derive)
+    except Exception as error:
+        if _not_now(error) or not group:
+            raise
+        # an event that can't be kept is rare: only now there is a savepoint for each part of them
+        for arrival in group:
+            for event in arrival.events:
+                event.verdict = None
+        _record(lambda: group, _derive_or_split)
+
+
+def _record(take: Callable[[], Sequence[Arrival]], derive: Callable[[list[Filed], datetime], None]) -> None:
     with transaction.atomic():
         fetch(_PLAN_FOR_KEYS)
         known_at = next_moment()
@@ -93,7 +115,7 @@ def record_waiting(take: Callable[[], Sequence[Arrival]]) -> None:
         filed = [Filed(arrival, event) for arrival in arrivals for event in arrival.events]
         find_repeats(arrivals)
         _judge(filed)
-        _derive_or_split([f for f in filed if f.verdict.outcome == Outcome.ACCEPTED], known_at)
+        derive([f for f in filed if f.verdict.outcome == Outcome.ACCEPTED], known_at)
         refused = [f for f in filed if f.verdict.outcome != Outcome.ACCEPTED]
         _write_readings([f for f in refused if not f.event.says_nothing_new()], known_at)
         mentioned.keep(arrivals)
@@ -118,8 +140,7 @@ def _keep(arrivals: list[Arrival]) -> None:
     period, key = period_key(arrivals[0].received_at.date())
     bodies, keys = [], []
     for a in arrivals:
-        sealed, wrapped = seal(a.body, a.id.bytes, key)
-        sha = hashlib.sha256(a.body).digest()
+        sealed = cast(Sealed, a.sealed)
         bodies.append(
             (
                 a.id,
@@ -128,13 +149,13 @@ def _keep(arrivals: list[Arrival]) -> None:
                 a.received_at,
                 a.content_type,
                 json_text(a.headers),
-                sha,
+                sealed.sha256,
                 len(a.body),
                 a.batch,
-                sealed,
+                sealed.body,
             )
         )
-        keys.append((a.id, period, wrapped))
+        keys.append((a.id, period, wrap(sealed.key, key)))
     copy_in(
         Submission,
         ("id", "door", "source", "received_at", "content_type", "headers", "sha256", "size", "batch", "body"),
@@ -158,7 +179,7 @@ def _derive_or_split(filed: list[Filed], known_at: datetime) -> None:
     if not filed:
         return
     try:
-        with transaction.atomic(), remembering():
+        with transaction.atomic():
             _derive(filed, known_at)
     except Exception as error:
         if _not_now(error):
@@ -185,39 +206,27 @@ def _not_now(error: BaseException) -> bool:
 
 
 def _derive(filed: list[Filed], known_at: datetime) -> None:
-    _write_readings(filed, known_at)
-    numbering.keep(filed, known_at)
-    spelt = [(f, *spell_out(f.derived)) for f in filed]
-    taken_back = retract.taken_back(filed)
-    ids = node_ids(_keys(spelt))
-    said = _write_statements(spelt, ids, known_at)
-    claims = _write_claims(spelt, ids, taken_back)
-    store(
-        (f.event.reading, f.derived.time, f.arrival.source, table, fields)
-        for f in filed
-        for table, fields in f.derived.measures
-    )
-    afresh = retract.apply(filed, taken_back, known_at)
-    if afresh:
-        said = {node: ones for node, ones in said.items() if node not in afresh}
-        said |= retract.statements_of(afresh)
-    taken = take_in(said, ids, afresh=frozenset(afresh))
-    settle_from(taken, claims, set(afresh), known_at)
-
-
-def _keys(spelt: Iterable[tuple[Filed, dict[NodeKey, Stated], list[Claim]]]) -> set[NodeKey]:
-    """Return the nodes that are spoken of, and the versions that settling will ask for."""
-    keys: set[NodeKey] = set()
-    for _, statements, claims in spelt:
-        keys |= statements.keys()
-        keys |= {
-            bind.own_output(claim.actor, claim.entity)
-            for claim in claims
-            if claim.kind == "wrote"
-            and claim.entity.kind in bind.BOUND_KINDS
-            and statements[claim.actor].attributes.get("run_state") == "COMPLETE"
-        }
-    return keys
+    if not filed:
+        return
+    with remembering():
+        _write_readings(filed, known_at)
+        numbering.keep(filed, known_at)
+        spelt = [(f, f.event.spelt or spell(f.derived)) for f in filed]
+        taken_back = retract.taken_back(filed)
+        ids = node_ids(key for _, all_said in spelt for key in all_said.keys)
+        said = _write_statements(spelt, ids, known_at)
+        claims = _write_claims(spelt, ids, taken_back)
+        store(
+            (f.event.reading, f.derived.time, f.arrival.source, table, fields)
+            for f in filed
+            for table, fields in f.derived.measures
+        )
+        afresh = retract.apply(filed, taken_back, known_at)
+        if afresh:
+            said = {node: ones for node, ones in said.items() if node not in afresh}
+            said |= retract.statements_of(afresh)
+        taken = take_in(said, ids, afresh=frozenset(afresh))
+        settle_from(taken, claims, set(afresh), known_at)
 
 
 def _write_readings(filed: list[Filed], known_at: datetime) -> None:
@@ -274,42 +283,31 @@ def _clean(text: str) -> str:
 
 
 def _write_statements(
-    spelt: list[tuple[Filed, dict[NodeKey, Stated], list[Claim]]],
+    spelt: list[tuple[Filed, Spelt]],
     ids: dict[NodeKey, int],
     known_at: datetime,
 ) -> dict[int, list[Said]]:
     said: dict[int, list[Said]] = defaultdict(list)
     rows = []
-    for f, statements, _ in spelt:
+    for f, all_said in spelt:
         reading, at, source = f.event.reading, f.derived.time, f.arrival.source
-        for key, stated in statements.items():
+        for (key, stated), body in zip(all_said.statements.items(), all_said.bodies, strict=True):
             said[ids[key]].append(Said(reading, at, source, known_at, stated.facets, stated.attributes))
-            rows.append((reading, ids[key], at, source, body_of(stated)))
+            rows.append((reading, ids[key], at, source, body))
     copy_in(Statement, ("reading_id", "node_id", "at", "asserter", "body"), rows)
     return said
 
 
-_EMPTY = b'{"facets":{},"attributes":{}}'
-
-
-def body_of(stated: Stated) -> bytes:
-    """Return the statement's body as JSON; facets go in byte for byte."""
-    if not stated.facets and not stated.attributes:
-        return _EMPTY
-    facets = {name: msgspec.Raw(raw) for name, raw in stated.facets.items()}
-    return msgspec.json.encode({"facets": facets, "attributes": stated.attributes})
-
-
 def _write_claims(
-    spelt: list[tuple[Filed, dict[NodeKey, Stated], list[Claim]]],
+    spelt: list[tuple[Filed, Spelt]],
     ids: dict[NodeKey, int],
     taken_back: Collection[int],
 ) -> list[Claimed]:
     """Put the claims on record; return those that stand."""
     claimed, rows = [], []
-    for f, _, claims in spelt:
+    for f, all_said in spelt:
         reading, at, source = f.event.reading, f.derived.time, f.arrival.source
-        for c in claims:
+        for c in all_said.claims:
             version = c.entity.version if c.entity.kind in ENTITY_KIND else ""
             row = Claimed(ids[c.actor], c.kind, ids[c.entity.entity], version, at, c.basis, c.detail or None)
             if reading not in taken_back:

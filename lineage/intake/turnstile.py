@@ -10,6 +10,7 @@ from threading import Lock
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from lineage.intake.arrival import Arrival
+from lineage.intake.ready import make_ready
 from lineage.intake.record import record, record_waiting
 
 #: Events that go into one transaction at most, unless a single body has more.
@@ -25,6 +26,7 @@ class CannotCommit(Exception):
 
 def pass_through(arrival: Arrival) -> None:
     """Record the body and return when it is committed. Raises CannotCommit."""
+    make_ready(arrival)
     _queue.append(arrival)
     with _turn:
         while not arrival.done:

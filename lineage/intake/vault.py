@@ -7,13 +7,14 @@ PeriodKey row a month of them.
 
 import base64
 import hashlib
+import os
 import zlib
 from datetime import date
 from functools import lru_cache
 
 from django.conf import settings
 
-from factory.kit.bulk import fetch
+from factory.kit.bulk import fetch_often
 from factory.kit.sealing import decrypt, encrypt, new_key, unwrap
 from lineage.intake.models import BodyKey, PeriodKey, Submission
 
@@ -40,7 +41,7 @@ def _unwrapped(wrapped: bytes, text: str) -> bytes:
 def period_key(day: date) -> tuple[int, bytes]:
     """Return the id and the clear key of the day's month, making it where it is missing."""
     period = day.replace(day=1)
-    rows = fetch("SELECT id, wrapped FROM lineage_periodkey WHERE period = %s", [period])
+    rows = fetch_often("SELECT id, wrapped FROM lineage_periodkey WHERE period = %s", [period])
     if not rows:
         _, wrapped = new_key(_installation_key(settings.BODY_KEY))
         row, _ = PeriodKey.objects.get_or_create(period=period, defaults={"wrapped": wrapped})
@@ -49,10 +50,10 @@ def period_key(day: date) -> tuple[int, bytes]:
     return id_, _unwrapped(bytes(wrapped), settings.BODY_KEY)
 
 
-def seal(body: bytes, submission_id: bytes, key_of_period: bytes) -> tuple[bytes, bytes]:
-    """Return (the sealed body, its wrapped key). The submission's id is authenticated with it."""
-    key, wrapped = new_key(key_of_period)
-    return encrypt(key, zlib.compress(body, 1), submission_id), wrapped
+def seal(body: bytes, submission_id: bytes) -> tuple[bytes, bytes]:
+    """Return (the sealed body, its key, to be wrapped). The submission's id is authenticated with it."""
+    key = os.urandom(32)
+    return encrypt(key, zlib.compress(body, 1), submission_id), key
 
 
 def open_body(submission: Submission) -> bytes:
