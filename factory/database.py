@@ -287,8 +287,8 @@ class Server:
         found = file.read_text().strip() if file.exists() else "an unknown version"
         if found != VERSION:
             raise DatabaseProblem(
-                f"the data in {self.data} are of PostgreSQL {found}, and this Plumbline brings {VERSION}: make "
-                "a backup with the Plumbline that ran before, move that folder away, and restore "
+                f"the data in {self.data} are of PostgreSQL {found}, and this Plumbline brings {VERSION}: "
+                "make a backup with the Plumbline that ran before, move that folder away, and restore "
                 "(docs/backup.md, A new major version)"
             )
 
