@@ -5,14 +5,13 @@ be compared between machines.
 """
 
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote
 
+from tests.bench.figures import Figure, percentiles, show, told
 from tests.bench.plant import Web, database
 from tests.bench.send import Connection, post_all
 
@@ -24,36 +23,24 @@ class Size(NamedTuple):
     jobs: tuple[int, int, int]
     closure: int
     questions: int
+    #: Entries that are appended, one and a hundred a transaction.
+    entries: tuple[int, int]
+    pushes: int
+    #: Entries of the trail that is searched, each with the one before.
+    trail: tuple[int, ...]
 
 
+FULL = Size(100_000, 4_000, (34_000, 66_000, 240_000), 50_000, 200, (40_000, 200_000), 1_000, (3_000_000,))
 SIZES = {
-    "": Size(100_000, 4_000, (34_000, 66_000, 240_000), 50_000, 200),
-    "quick": Size(10_000, 1_000, (10_000, 24_000, 66_000), 50_000, 100),
-    "tiny": Size(500, 40, (100, 100, 200), 100, 5),
+    "": FULL,
+    "large": FULL._replace(trail=(3_000_000, 30_000_000)),
+    "quick": Size(10_000, 1_000, (10_000, 24_000, 66_000), 50_000, 100, (8_000, 40_000), 200, (300_000,)),
+    "tiny": Size(500, 40, (100, 100, 200), 100, 5, (80, 800), 10, (2_000, 4_000)),
 }
 TOGETHER = 500
 CLIENTS = 8
 #: Clients that send batches: as many as there are workers to take them, and one that waits.
 BATCH_CLIENTS = 3
-
-
-class Figure(NamedTuple):
-    """One line: what, how much, against what, and whether the aim is met."""
-
-    name: str
-    value: str
-    peer: str = ""
-    ratio: str = ""
-    aim: str = ""
-    met: bool | None = None
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    started = time.perf_counter()
-    print(f"  {what} ...", end=" ", file=sys.stderr, flush=True)
-    yield
-    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
 
 
 def batches(events: list[bytes]) -> list[bytes]:
@@ -109,12 +96,6 @@ def intake(web: Web, bare: Callable[[], Web], token: str, size: Size) -> Iterato
         "1.10",
         full <= warm * 1.10,
     )
-
-
-def percentiles(seconds: list[float]) -> tuple[float, float]:
-    """Return the median and the 95th percentile, in milliseconds."""
-    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
-    return cuts[9] * 1000, cuts[18] * 1000
 
 
 def traces(web: Web, token: str, size: Size) -> Iterator[Figure]:
@@ -200,26 +181,36 @@ def page(web: Web, size: Size) -> Figure:
     )
 
 
-def show(figures: list[Figure]) -> None:
-    rows = [("figure", "here", "peer", "ratio", "aim", "")]
-    words = {None: "", True: "met", False: "NOT MET"}
-    rows += [(f.name, f.value, f.peer, f.ratio, f.aim, words[f.met]) for f in figures]
-    widths = [max(len(row[k]) for row in rows) for k in range(6)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+#: What can be measured by itself: `make bench ARGS=log`.
+SECTIONS = ("intake", "traces", "pages", "log", "trail")
 
 
 def main() -> None:
+    asked = sys.argv[1:] or SECTIONS
+    if unknown := set(asked) - set(SECTIONS):
+        sys.exit(f"bench: there is no section {', '.join(unknown)}; sections are {', '.join(SECTIONS)}")
     size = SIZES[os.environ.get("BENCH", "")]
+    figures: list[Figure] = []
     with database() as var:
         from factory.kit.grants import issue_token
+        from tests.bench import log
+        from tests.bench.events import events
 
         token = issue_token("bench", doors=["all"]).secret
         with Web(var) as web:
-            figures = list(intake(web, lambda: Web(var, "tests.bench.bare_web:application"), token, size))
-            figures += traces(web, token, size)
-            figures.append(closure(size))
-            figures.append(page(web, size))
+            if "intake" in asked:
+                figures += intake(web, lambda: Web(var, "tests.bench.bare_web:application"), token, size)
+            if "traces" in asked:
+                figures += traces(web, token, size)
+            if "pages" in asked:
+                figures += [closure(size), page(web, size)]
+            if "log" in asked:
+                pushed = list(events(size.pushes, "receipted"))
+                figures.append(log.receipts(web, token, pushed, CLIENTS))
+                figures += log.appended(*size.entries)
+                figures.append(log.verified())
+            if "trail" in asked:
+                figures += log.searched(web, size.trail, size.questions // 10 + 1)
     show(figures)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; database on the same machine")
 
