@@ -168,6 +168,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 60},
     "resume verifications": {"task": "governance.audit.verifying.resume_verifications", "schedule": 60},
     "verify the log": {"task": "governance.audit.verifying.verify_nightly", "schedule": 24 * 3600},
+    "resume erasures": {"task": "governance.erasure.erase.resume_erasures", "schedule": 60},
+    "erase again": {"task": "governance.erasure.owed.erase_again", "schedule": 600},
     "clear sessions": {"task": "governance.people.tidy.clear_sessions", "schedule": 24 * 3600},
 }
 

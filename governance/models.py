@@ -13,6 +13,7 @@ from governance.audit.models import (
     Verification,
 )
 from governance.audit.retention_models import Hold, Pruning, RetentionClass, Snapshot, Tallied, Tally
+from governance.erasure.models import Erasure
 from governance.people.models import ApiToken, User
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Checkpoint",
     "Cosignature",
     "Entry",
+    "Erasure",
     "Hold",
     "Log",
     "LogKey",

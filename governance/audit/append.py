@@ -72,13 +72,20 @@ def append(action: str, **said: Unpack[Said]) -> UUID:
 def _sealed(actor: Actor, address: str, said: Said) -> tuple[dict[str, str], ...]:
     """Seal what is personal, each part under the key of whom it is about."""
     about: dict[str, dict[str, Any]] = {}
-    own = f"{actor.type}:{actor.id}"
+    own = f"{actor.type}:{actor.id}" if actor.id else _nobody(actor, said)
     if address:
         about[own] = {"address": address}
     if personal := said.get("personal"):
         subject = said.get("subject") or own
         about[subject] = about.get(subject, {}) | personal
     return tuple(seal(subject, data) for subject, data in about.items())
+
+
+def _nobody(actor: Actor, said: Said) -> str:
+    """Whose key what somebody without a name leaves behind lies under: that of the person whose account they
+    tried, else one for each day."""
+    tried = next((target for target in said.get("targets", ()) if target.startswith("user:")), "")
+    return tried or f"{actor.type}:{timezone.now():%Y-%m-%d}"
 
 
 def append_many(acts: Sequence[Act]) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from factory.kit.bulk import fetch, json_text
-from factory.kit.sealing import digest
+from factory.kit.sealing import digest, wrap
 from lineage.entities.keys import NodeKey
 from lineage.entities.take_in import take_in
 from lineage.intake import retract
@@ -120,6 +120,22 @@ def count(events: Collection[EventId]) -> Counts:
         [*_columns(events), _EMPTY, list(NAMED)],
     )
     return Counts(*found)
+
+
+def nodes_named(events: Collection[EventId]) -> list[NodeKey]:
+    """Return the outcomes that these events tell of, and the people: their names would go."""
+    if not events:
+        return []
+    rows = fetch(
+        """SELECT DISTINCT n.kind, n.namespace, n.name, n.version
+           FROM unnest(%s::uuid[], %s::int[]) AS e(submission_id, index)
+           JOIN lineage_reading r USING (submission_id, index)
+           JOIN lineage_statement s ON s.reading_id = r.id
+           JOIN lineage_node n ON n.id = s.node_id
+           WHERE n.kind = ANY(%s) ORDER BY 1, 2, 3""",
+        [*_columns(events), list(NAMED)],
+    )
+    return [NodeKey(*row) for row in rows]
 
 
 def _columns(events: Iterable[EventId]) -> tuple[list[UUID], list[int]]:
@@ -230,8 +246,9 @@ def _bodies(hit: dict[UUID, set[int]]) -> tuple[list[UUID], list[_Rest]]:
         if rest is None:
             destroyed.append(submission.pk)
         else:
-            _, key = period_key(submission.received_at.date())
-            rests.append(_Rest(submission.pk, *seal(rest, submission.pk.bytes, key)))
+            _, month = period_key(submission.received_at.date())
+            sealed, key = seal(rest, submission.pk.bytes)
+            rests.append(_Rest(submission.pk, sealed, wrap(key, month)))
     return destroyed, rests
 
 
