@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from governance.audit.verify.check import verify, verify_receipt
 from governance.audit.verify.live import Live
 from governance.audit.verify.report import Finding, Report, Verdict
 from governance.audit.verify.stores import Archive, Directory, Store, Unreadable
-from governance.audit.verify.words import in_words
+from governance.audit.verify.words import in_words, plain
 
 GOOD, BAD, UNCHECKED = 0, 1, 2
 _STATUS = {Verdict.GOOD: GOOD, Verdict.BAD: BAD, Verdict.UNCHECKED: UNCHECKED}
@@ -142,25 +143,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     asked = arguments().parse_args(argv)
     try:
-        began = time.monotonic()
-        try:
-            report = _run(asked)
-        except (Usage, Unreadable, NoteError, PolicyError) as error:
-            sys.stderr.write(f"plumbline-verify: {error}\n")
-            report = Report(asked.log or "")
-            report.unchecked.append(Finding(report.log, str(error)))
-            asked.quiet = True
-        if asked.json:
-            _write(asked.json, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
-        if not asked.quiet and asked.json != "-":
-            sys.stdout.write(in_words(report, time.monotonic() - began))
-        sys.stdout.flush()
+        return _STATUS[_told(asked).verdict]
     except OSError as error:
-        sys.stderr.write(f"plumbline-verify: {error.filename or 'output'}: {error.strerror or error}\n")
-        return UNCHECKED
+        _complain(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return INTERRUPTED
-    return _STATUS[report.verdict]
+    except Exception:
+        # A fault of the verifier itself says nothing about the log.
+        traceback.print_exc()
+    return UNCHECKED
+
+
+def _told(asked: argparse.Namespace) -> Report:
+    """Verify, and tell what came of it in words and JSON."""
+    began = time.monotonic()
+    try:
+        report = _run(asked)
+    except (Usage, Unreadable, NoteError, PolicyError) as error:
+        _complain(str(error))
+        report = Report(asked.log or "")
+        report.unchecked.append(Finding(report.log, str(error)))
+        asked.quiet = True
+    if asked.json:
+        _write(asked.json, json.dumps(report.as_json(), indent=2) + "\n")
+    if not asked.quiet and asked.json != "-":
+        _write("-", in_words(report, time.monotonic() - began))
+    return report
+
+
+def _complain(problem: str) -> None:
+    sys.stderr.write(f"plumbline-verify: {plain(problem)}\n")
 
 
 def _run(asked: argparse.Namespace) -> Report:
@@ -265,7 +277,9 @@ def _file(name: str, most: int) -> bytes:
 
 def _write(name: str, text: str) -> None:
     if name == "-":
-        sys.stdout.write(text)
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
     else:
         Path(name).write_text(text, encoding="utf-8")
 

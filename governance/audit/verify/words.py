@@ -17,7 +17,12 @@ def in_words(report: Report, seconds: float) -> str:
             "note: only the log's own key vouches for it; an older checkpoint (--checkpoint) or witnesses "
             "(--policy) would show if its holder had written the history anew"
         )
-    return "".join(f"{line}\n" for line in (*lines, *_verdict(report)))
+    return "".join(f"{plain(line)}\n" for line in (*lines, *_verdict(report)))
+
+
+def plain(text: str) -> str:
+    """Return `text` with everything spelt out that a terminal would act upon: names come from anybody."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _log(report: Report) -> list[str]:

@@ -179,6 +179,33 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
     assert ran.stderr == b""
 
 
+def test_names_that_others_gave_do_no_harm(tmp_path: Path) -> None:
+    """A terminal acts upon some characters, and some can't be written at all."""
+    loud = leaf.encode({"action": "a\x1b[2Jb\u202ec", "id": "loud"})
+    write_directory(tmp_path / "log", log_of(3).grow(loud).export().items())
+    (tmp_path / "log/\x1b[31mred").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(tmp_path / "log") + b"/\xff")).write_bytes(b"")
+    for environment in ({}, {"PYTHONIOENCODING": "ascii"}):
+        ran = subprocess.run(
+            [sys.executable, "-m", "governance.audit.verify", tmp_path / "log", "--key", KEY, "--id", "loud"],
+            cwd=HOME,
+            env=environment,
+            capture_output=True,
+        )
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        assert b"id loud is entry 3: a\\x1b[2Jb\\u202ec\n" in ran.stdout
+        assert b"\\udcff" in ran.stdout
+        assert b"\x1b" not in ran.stdout
+
+
+def test_a_fault_of_the_verifier_says_nothing_about_the_log(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("governance.audit.verify.walk.root_of", None)
+    assert run(log, "--key", KEY, "--quiet") == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_the_help_tells_what_statuses_mean(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["--help"])
