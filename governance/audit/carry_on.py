@@ -15,7 +15,7 @@ from governance.audit.begin_log import LOCK, follow
 from governance.audit.keys import verifier_keys
 from governance.audit.leaf import ROW
 from governance.audit.models import Checkpoint, Entry, Log, Place
-from governance.audit.published import CONTINUED, as_cited, last_known
+from governance.audit.published import CONTINUED, RESTORED, as_cited, last_known
 from governance.audit.sequencer import put_tiles
 from governance.audit.store import current_log, head_of, reader
 from governance.audit.tlog.bundles import decode_bundle
@@ -30,6 +30,8 @@ from governance.audit.verify.stores import Store
 from governance.audit.verify.walk import fetch as fetch_tile
 
 _TOGETHER = 64 * WIDTH
+#: A database older than such an entry still has what was erased.
+_ERASED = "subject.erased"
 
 
 class CanNotCarryOn(Exception):
@@ -40,8 +42,7 @@ class Taken(NamedTuple):
     """What came from an export: the sizes of the log before and after, and what it could not bring.
 
     `bodies`: submissions whose body only the lost database had. `apart`: entries of which something was
-    kept beside the log, for its length. `erasures`: entries that keys were destroyed, which a restored
-    database still holds.
+    kept beside the log, for its length. `erasures`: what was erased then, and is there again.
     """
 
     before: int
@@ -49,6 +50,23 @@ class Taken(NamedTuple):
     bodies: int
     apart: int
     erasures: int
+
+
+@transaction.atomic
+def mark_restored(reason: str) -> int:
+    """Put on record that other tools put this database back; return the size of its log.
+
+    As after a restore from an archive, nothing is signed until it is said how the log goes on.
+    """
+    log, head = _locked()
+    record(
+        RESTORED,
+        actor=CONSOLE,
+        targets=[f"log:{log.origin}"],
+        reason=reason,
+        detail={"how": "by other means", "logs": [as_cited(log, head)]},
+    )
+    return head.size
 
 
 @transaction.atomic
@@ -192,7 +210,7 @@ class _Taking:
         self._pulled = max([self._pulled, *(number for (number,) in numbers)])
         self._bodies += len(submissions) - len(numbers)
         self._apart += sum(each["id"] in missing and _has_parts(each) for each in said)
-        self._erasures += sum(each["action"] in ERASURES for each in said)
+        self._erasures += sum(each["action"] == _ERASED for each in said)
 
     def finish(self, note: Note) -> Checkpoint:
         """Keep the export's checkpoint as the newest of the log."""
@@ -207,10 +225,6 @@ class _Taking:
 
     def told(self, checkpoint: Checkpoint) -> Taken:
         return Taken(self._head.size, checkpoint.size, self._bodies, self._apart, self._erasures)
-
-
-#: What destroys keys; a database older than such an entry still has them.
-ERASURES = frozenset({"subject.erased", "submission.erased", "body.erased"})
 
 
 def _has_parts(said: dict[str, Any]) -> bool:

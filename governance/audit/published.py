@@ -156,9 +156,9 @@ def check_not_behind(log: Log, head: Checkpoint | None, witnessed: Iterable[Seen
             _compare(seen, log, head)
     if (at := restored_at(log)) is not None and not _is_newest(here, log, head):
         raise Behind(
-            f"the database was restored from an archive in which the log {log.origin} had {at:,} entries. "
+            f"the database was restored from a backup in which the log {log.origin} had {at:,} entries. "
             "Whether more were signed and seen by others before, Plumbline can't know. If nothing ran after "
-            "the archive was made, `manage.py restore --continue here` says so, and the log goes on. "
+            "the backup was made, `manage.py restore --continue here` says so, and the log goes on. "
             f"{_WHAT_TO_DO}"
         )
 
@@ -206,7 +206,7 @@ _SINCE = """
 
 
 def restored_at(log: Log) -> int | None:
-    """Return at which size the log was when the archive was made that the database was restored from.
+    """Return at which size the log was in what the database was restored from.
 
     None where it wasn't, or where it was said since how the log goes on. The entry of the restore is the
     mark: as long as it waits for its place, nothing was signed since.

@@ -40,6 +40,11 @@ class Command(BaseCommand):
             "`new`: in a new log, under another LOG_ORIGIN and LOG_KEY, that cites this one; `here`: where "
             "it is, for nothing was signed after the archive was made",
         )
+        parser.add_argument(
+            "--by-other-means",
+            action="store_true",
+            help="say that PostgreSQL's own tools put this database back, before Plumbline starts on it",
+        )
         parser.add_argument("--reason", default="", help="why, for the record")
         parser.add_argument(
             "--other-keys",
@@ -54,13 +59,16 @@ class Command(BaseCommand):
         carry_on: str | None,
         reason: str,
         other_keys: bool,
+        by_other_means: bool,
         **options: Any,
     ) -> None:
-        if file is None and carry_on is None:
+        if file is None and carry_on is None and not by_other_means:
             raise CommandError("say which archive to restore, or how the log goes on: restore --help")
         try:
             if file is not None:
                 self.restore(file, other_keys)
+            elif by_other_means:
+                self.stdout.write(f"Noted, at {going_on.mark_restored(reason):,} entries of the log.")
             if carry_on is not None:
                 self.carry_on(carry_on, reason)
         except (CanNotRestore, BadArchive, going_on.CanNotCarryOn, CanNotBegin, BadKey, Unreadable) as error:
@@ -114,7 +122,7 @@ class Command(BaseCommand):
         for count, what in (
             (taken.bodies, "submissions came after the backup: the log proves them, their bodies are gone"),
             (taken.apart, "entries name by digest only what was too long for the log, and that is gone"),
-            (taken.erasures, "erasures were done after the backup and have to be done again"),
+            (taken.erasures, "erasures were done after the backup; Plumbline does them again by itself"),
         ):
             if count:
                 self.stdout.write(f"{count:,} {what}.")

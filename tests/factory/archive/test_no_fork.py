@@ -126,7 +126,7 @@ def test_on_another_machine_somebody_has_to_say_how_it_goes_on(new: House, archi
     """Nothing is known there of what was signed after the backup."""
     told = new.manage("restore", archive)
     assert "does not go on yet" in told and "--continue here" in told
-    stays_as_it_is(new, "the database was restored from an archive")
+    stays_as_it_is(new, "the database was restored from a backup")
     at = size(new)
     assert f"after its {at:,} entries" in new.manage(
         "restore", "--continue", "here", "--reason", "it was stopped"
@@ -152,6 +152,15 @@ def test_the_embedded_database_that_was_stopped_first_goes_on_by_itself(old: Hou
     assert "does not go on" not in told
     before = size(old)
     assert signs(old, EMBEDDED_DATABASE=True) > before
+
+
+def test_a_database_that_other_tools_put_back(old: House, new: House) -> None:
+    """A copy of an older state, made by PostgreSQL itself, on a machine that knows nothing else."""
+    new.become_as(old)
+    assert "Noted" in new.manage("restore", "--by-other-means", "--reason", "the disk was lost")
+    stays_as_it_is(new, "restored from a backup")
+    new.manage("restore", "--continue", "here")
+    assert signs(new) > size(old)
 
 
 def test_a_note_that_can_not_be_read_stops_it(old: House) -> None:
@@ -247,7 +256,7 @@ def test_an_export_that_does_not_verify_brings_nothing(
     with pytest.raises(CommandError, match="does not verify, so nothing is taken from it"):
         new.manage("restore", archive, "--continue", tmp_path / "export")
     at = size(new)
-    stays_as_it_is(new, "restored from an archive")
+    stays_as_it_is(new, "restored from a backup")
     # a fork of the same log, signed with its own key, is no export of it either
     new.manage("restore", "--continue", "here")
     written(new)
