@@ -65,15 +65,16 @@ def record(
     for edge in gone:
         replaced[edge.actor, edge.kind, edge.entity].add((edge.source, edge.target))
 
+    known = str(known_at)
     facts, rows = [], []
     for id_, edge in zip(new_ids, added, strict=True):
         link = _link(edge)
         ends = replaced.get((edge.actor, edge.kind, edge.entity), set())
         mended = bool(ends) and (edge.source, edge.target) not in ends
-        facts.append((id_, *link, known_at, None, REVISION))
-        rows.append((id_, *link, known_at, mended))
+        facts.append((id_, *link, known, None, REVISION))
+        rows.append((id_, *link, known, mended))
     facts += [
-        (id_, *_link(edge), known_at, closed, REVISION)
+        (id_, *_link(edge), known, closed, REVISION)
         for id_, (edge, closed) in zip(closing_ids, gone.items(), strict=True)
     ]
     copy_in(EdgeFact, ("id", *_LINK, "known_at", "closes", "reader"), facts)
@@ -89,8 +90,10 @@ def record(
 
 
 def _link(edge: Wanted) -> tuple[Any, ...]:
-    values = msgspec.structs.astuple(edge)
-    return (*values[:-1], edge.detail if edge.detail != "{}" else None)
+    """Return the columns of `_LINK`; times as text, which psycopg would make of them for each table."""
+    *ends, as_of, valid_from, valid_to, detail = msgspec.structs.astuple(edge)
+    times = (moment and str(moment) for moment in (as_of, valid_from, valid_to))
+    return (*ends, *times, detail if detail != "{}" else None)
 
 
 def _standing(actors: Collection[int]) -> dict[Wanted, int]:

@@ -42,14 +42,12 @@ from lineage.usage.store import store
 log = structlog.get_logger(__name__)
 
 #: Shorter than clients wait for an answer (openlineage-python: 5 s), so that they learn to come again.
-LOCK_TIMEOUT = "4s"
-_TAKE_TURN = f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true), pg_advisory_xact_lock(%s)"
+_WAIT = {"lock_timeout": "4s"}
 #: Whoever records events looks everything up by key, some thousands of keys at most: the planner must not
 #: reckon otherwise while the tables grow faster than their statistics are gathered.
-_PLAN_FOR_KEYS = """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-           set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true)
-"""
+_BY_KEYS = _WAIT | dict.fromkeys(
+    ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"), "off"
+)
 #: Classes of SQLSTATE that say "not now", whatever was sent (PostgreSQL manual, appendix A).
 _NOT_NOW = ("08", "25", "40", "53", "55", "57", "58")
 
@@ -108,8 +106,7 @@ def record_waiting(take: Callable[[], Sequence[Arrival]]) -> None:
 
 def _record(take: Callable[[], Sequence[Arrival]], derive: Callable[[list[Filed], datetime], None]) -> None:
     with transaction.atomic():
-        fetch(_PLAN_FOR_KEYS)
-        known_at = next_moment()
+        known_at = next_moment(_BY_KEYS)
         arrivals = take()
         _keep([arrival for arrival in arrivals if not arrival.stored])
         filed = [Filed(arrival, event) for arrival in arrivals for event in arrival.events]
@@ -122,12 +119,14 @@ def _record(take: Callable[[], Sequence[Arrival]], derive: Callable[[list[Filed]
         sources.count(arrivals)
 
 
-def next_moment() -> datetime:
+def next_moment(settings: dict[str, str] = _WAIT) -> datetime:
     """Take the turnstile for this transaction and return its moment on the known clock, in UTC.
 
-    Later than every moment before it, even where the machine's clock was set back.
+    Later than every moment before it, even where the machine's clock was set back. The settings hold for
+    the transaction.
     """
-    fetch(_TAKE_TURN, [TURNSTILE])
+    made = [f"set_config('{name}', '{value}', true)" for name, value in settings.items()]
+    fetch(f"SELECT {', '.join(made)}, pg_advisory_xact_lock(%s)", [TURNSTILE])
     return fetch_often(
         """SELECT greatest(clock_timestamp(), (
                SELECT known_at + interval '1 microsecond' FROM lineage_reading ORDER BY id DESC LIMIT 1))"""
@@ -232,7 +231,8 @@ def _derive(filed: list[Filed], known_at: datetime) -> None:
 def _write_readings(filed: list[Filed], known_at: datetime) -> None:
     for f, id_ in zip(filed, take_ids(Reading, len(filed)), strict=True):
         f.event.reading = id_
-    copy_in(Reading, _READING, (_reading_row(f, known_at) for f in filed))
+    known = str(known_at)  # psycopg spells times in Python: here and below once, not for every row
+    copy_in(Reading, _READING, (_reading_row(f, known) for f in filed))
 
 
 _READING = (
@@ -258,7 +258,7 @@ _READING = (
 )
 
 
-def _reading_row(f: Filed, known_at: datetime) -> tuple[Any, ...]:
+def _reading_row(f: Filed, known_at: str) -> tuple[Any, ...]:
     a, e, v, d = f.arrival, f.event, f.verdict, f.event.derived
     if v.reason:
         v.reason, v.pointer = _clean(v.reason), _clean(v.pointer)
@@ -291,9 +291,10 @@ def _write_statements(
     rows = []
     for f, all_said in spelt:
         reading, at, source = f.event.reading, f.derived.time, f.arrival.source
+        at_text = str(at)
         for (key, stated), body in zip(all_said.statements.items(), all_said.bodies, strict=True):
             said[ids[key]].append(Said(reading, at, source, known_at, stated.facets, stated.attributes))
-            rows.append((reading, ids[key], at, source, body))
+            rows.append((reading, ids[key], at_text, source, body))
     copy_in(Statement, ("reading_id", "node_id", "at", "asserter", "body"), rows)
     return said
 
@@ -307,6 +308,7 @@ def _write_claims(
     claimed, rows = [], []
     for f, all_said in spelt:
         reading, at, source = f.event.reading, f.derived.time, f.arrival.source
+        at_text = str(at)
         for c in all_said.claims:
             version = c.entity.version if c.entity.kind in ENTITY_KIND else ""
             row = Claimed(ids[c.actor], c.kind, ids[c.entity.entity], version, at, c.basis, c.detail or None)
@@ -319,7 +321,7 @@ def _write_claims(
                     row.kind,
                     row.entity,
                     version,
-                    at,
+                    at_text,
                     row.basis,
                     source,
                     json_text(c.detail) if c.detail else None,

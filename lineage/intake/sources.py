@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from factory.kit.bulk import fetch_often
 from lineage.intake.arrival import Arrival
 from lineage.intake.erase_models import ERASED
 from lineage.intake.models import Outcome, Reading, Source
@@ -27,41 +27,42 @@ def count(arrivals: Sequence[Arrival]) -> None:
         counter = totals.setdefault((arrival.door, arrival.source), Counter())
         counter.update(event.verdict.outcome for event in arrival.events if event.verdict)
     seen = {(a.door, a.source): a.received_at for a in arrivals if not a.stored}
-    if not totals:
-        return
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """WITH in_all AS (
-                   INSERT INTO lineage_source AS s
-                       (door, name, first_seen, last_seen, accepted, repeated, quarantined)
-                   VALUES (%(door)s, %(name)s, %(at)s, %(at)s, %(accepted)s, %(repeated)s, %(quarantined)s)
-                   ON CONFLICT (door, name) DO UPDATE SET
-                       last_seen = greatest(s.last_seen, excluded.last_seen),
-                       accepted = s.accepted + excluded.accepted,
-                       repeated = s.repeated + excluded.repeated,
-                       quarantined = s.quarantined + excluded.quarantined,
-                       longest_pause = greatest(
-                           extract(epoch FROM excluded.last_seen - s.last_seen),
-                           s.longest_pause * power(0.5, greatest(
-                               extract(epoch FROM excluded.last_seen - s.last_seen), 0) / %(half_life)s)))
-               INSERT INTO lineage_sourcehour AS h (door, name, hour, accepted, repeated, quarantined)
-               VALUES (%(door)s, %(name)s, %(hour)s, %(accepted)s, %(repeated)s, %(quarantined)s)
-               ON CONFLICT (door, name, hour) DO UPDATE SET
-                   accepted = h.accepted + excluded.accepted,
-                   repeated = h.repeated + excluded.repeated,
-                   quarantined = h.quarantined + excluded.quarantined""",
-            [
-                {
-                    "door": door,
-                    "name": name,
-                    "at": seen[door, name],
-                    "hour": hour_of(seen[door, name]),
-                    "half_life": _HALF_LIFE,
-                    **{outcome: counter[outcome] for outcome in ("accepted", "repeated", "quarantined")},
-                }
-                for (door, name), counter in totals.items()
-            ],
+    for (door, name), counter in totals.items():
+        fetch_often(
+            _COUNT,
+            {
+                "door": door,
+                "name": name,
+                "at": seen[door, name],
+                "hour": hour_of(seen[door, name]),
+                "half_life": _HALF_LIFE,
+                **{outcome: counter[outcome] for outcome in ("accepted", "repeated", "quarantined")},
+            },
         )
+
+
+_COUNT = """
+    WITH in_all AS (
+        INSERT INTO lineage_source AS s
+            (door, name, first_seen, last_seen, accepted, repeated, quarantined)
+        VALUES (%(door)s, %(name)s, %(at)s, %(at)s, %(accepted)s, %(repeated)s, %(quarantined)s)
+        ON CONFLICT (door, name) DO UPDATE SET
+            last_seen = greatest(s.last_seen, excluded.last_seen),
+            accepted = s.accepted + excluded.accepted,
+            repeated = s.repeated + excluded.repeated,
+            quarantined = s.quarantined + excluded.quarantined,
+            longest_pause = greatest(
+                extract(epoch FROM excluded.last_seen - s.last_seen),
+                s.longest_pause * power(0.5, greatest(
+                    extract(epoch FROM excluded.last_seen - s.last_seen), 0) / %(half_life)s)))
+    INSERT INTO lineage_sourcehour AS h (door, name, hour, accepted, repeated, quarantined)
+    VALUES (%(door)s, %(name)s, %(hour)s, %(accepted)s, %(repeated)s, %(quarantined)s)
+    ON CONFLICT (door, name, hour) DO UPDATE SET
+        accepted = h.accepted + excluded.accepted,
+        repeated = h.repeated + excluded.repeated,
+        quarantined = h.quarantined + excluded.quarantined
+    RETURNING 1
+"""
 
 
 def hour_of(moment: datetime) -> datetime:
