@@ -65,7 +65,6 @@ def place(
         begins_at=begins_at if scope == Scope.TIME else None,
         ends_at=ends_at if scope == Scope.TIME else None,
         reason=reason.strip(),
-        placed_at=timezone.now(),
         placed_by_id=_person(request),
     )
     if scope == Scope.SOURCE and not hold.source:
@@ -74,6 +73,7 @@ def place(
         raise HoldRefused("a time range ends after it begins")
     with transaction.atomic():
         wait_for_holds()
+        hold.placed_at = timezone.now()
         hold.save(force_insert=True)
         record("hold.placed", actor=_actor(request), request=request, **_said(hold, hold.reason))
     return hold

@@ -153,7 +153,7 @@ class Pruning(Work):
     log = models.ForeignKey(Log, models.PROTECT, related_name="+")
     trial = models.BooleanField(default=False)
     stage = models.TextField(choices=Stage, default=Stage.PLANNING)
-    #: As of when lengths are counted.
+    #: As of when lengths are counted; set when it begins.
     counted_at = models.DateTimeField(null=True)
     first_index = models.BigIntegerField(null=True)
     minimum_index = models.BigIntegerField(null=True)
