@@ -27,6 +27,8 @@ def _actor(entry: Entry) -> str:
 
 def who(entry: Entry) -> str:
     actor = _actor(entry)
+    if entry.actor_type == "source":
+        return entry.actor_id
     return NAMELESS.get(actor) or entry.names.get(actor, actor)  # type: ignore[attr-defined]
 
 
@@ -50,7 +52,8 @@ def _target(target: str, names: dict[str, str]) -> Target:
     kind, _, rest = target.partition(":")
     if kind == "submission":
         pk = _id(rest)
-        return Target(target.replace(":", " ", 1), links.page("lineage:submission", str(pk)) if pk else "")
+        # Of an id the last part tells one from another; the first ones are the time.
+        return Target(f"submission {rest.rpartition('-')[2]}", links.page("lineage:submission", str(pk)) if pk else "")
     if kind in KINDS and links.parse(target):
         return Target(f"{kind.replace('_', ' ')} {links.named(target)}", links.node_href(target))
     return Target(names.get(target, target), "")

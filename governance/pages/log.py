@@ -19,6 +19,7 @@ from governance.audit.keys import published_keys
 from governance.audit.models import Checkpoint, Log, Verification
 from governance.audit.sequencer import REFUSED
 from governance.audit.tlog.export import files_of, stream_archive
+from lineage.pages import links
 
 #: A sequencer that has signed nothing for so long, with something waiting, is not at work.
 LATE = timedelta(seconds=15)
@@ -32,6 +33,9 @@ class Guarantee(NamedTuple):
     state: str
     title: str
     text: str
+    #: Where one reads on, and under which words.
+    href: str = ""
+    link: str = ""
 
 
 def guarantees(log: Log, head: Checkpoint) -> list[Guarantee]:
@@ -51,7 +55,9 @@ def guarantees(log: Log, head: Checkpoint) -> list[Guarantee]:
             "not protected",
             "An event is never sent",
             "No log can prove that an event that was never sent did not happen. Sources that number their "
-            "events show gaps; see Sources.",
+            "events show gaps.",
+            links.page("lineage:sources"),
+            "Sources",
         ),
     ]
 
