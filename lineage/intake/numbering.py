@@ -60,7 +60,7 @@ def fold() -> None:
                 return
             bounds = {"after": after, "last": last}
             with connection.cursor() as cursor:
-                for statement in (_STREAMS, _SENDERS, _RANGES, _TOTALS):
+                for statement in (_STREAMS, _RANGES, _TOTALS):
                     cursor.execute(statement, bounds)
 
 
@@ -74,42 +74,42 @@ def forget() -> None:
 
 
 _MARK = "(SELECT coalesce(max(folded), 0) FROM lineage_stream)"
-_NEW = f"SELECT EXISTS (SELECT 1 FROM lineage_numbered WHERE reading_id > {_MARK})"
+_NEW = f"SELECT (SELECT max(reading_id) FROM lineage_numbered) > {_MARK}"
 # readings get their ids while writers take turns, so no lower one is committed later
 _BOUNDS = f"""
     SELECT {_MARK}, (SELECT max(reading_id) FROM (
         SELECT reading_id FROM lineage_numbered WHERE reading_id > {_MARK}
         ORDER BY reading_id LIMIT %(together)s) next)
 """
-#: Facts of this round; each event once, however often it was read.
-_FRESH = """
-    SELECT n.* FROM lineage_numbered n
-    WHERE n.reading_id > %(after)s AND n.reading_id <= %(last)s AND NOT EXISTS (
-        SELECT 1 FROM lineage_reading r JOIN lineage_numbered o ON o.reading_id = r.id
-        WHERE r.identity_source = n.stream AND r.identity_id = n.event AND r.identity_id IS NOT NULL
-          AND r.outcome = 'accepted' AND r.id < n.reading_id)
-"""
-_STREAMS = f"""
-    INSERT INTO lineage_stream AS s (source, declared, assumed, uncounted, first_text, last_text,
-                                     first_known, last_known, received, missing, folded)
-    SELECT stream, count(*) FILTER (WHERE number IS NOT NULL AND sequence_type <> ''),
-           count(*) FILTER (WHERE number IS NOT NULL AND sequence_type = ''),
-           count(*) FILTER (WHERE number IS NULL),
-           min(sequence) FILTER (WHERE number IS NULL), max(sequence) FILTER (WHERE number IS NULL),
-           min(known_at), max(known_at), 0, 0, max(reading_id)
-    FROM ({_FRESH}) fresh GROUP BY stream
-    ON CONFLICT (source) DO UPDATE SET
-        declared = s.declared + excluded.declared, assumed = s.assumed + excluded.assumed,
-        uncounted = s.uncounted + excluded.uncounted,
-        first_text = least(s.first_text, excluded.first_text),
-        last_text = greatest(s.last_text, excluded.last_text),
-        last_known = greatest(s.last_known, excluded.last_known)
-"""
-_SENDERS = f"""
-    INSERT INTO lineage_streamsender AS s (stream_id, name, events)
-    SELECT t.id, fresh.name, count(*) FROM ({_FRESH}) fresh JOIN lineage_stream t ON t.source = fresh.stream
+# Counts of this round's facts, each event once, however often it was read.
+_STREAMS = """
+    WITH fresh AS MATERIALIZED (
+        SELECT n.* FROM lineage_numbered n
+        WHERE n.reading_id > %(after)s AND n.reading_id <= %(last)s AND NOT EXISTS (
+            SELECT 1 FROM lineage_reading r JOIN lineage_numbered o ON o.reading_id = r.id
+            WHERE r.identity_source = n.stream AND r.identity_id = n.event AND r.identity_id IS NOT NULL
+              AND r.outcome = 'accepted' AND r.id < n.reading_id)
+    ), streams AS (
+        INSERT INTO lineage_stream AS s (source, declared, assumed, uncounted, first_text, last_text,
+                                         first_known, last_known, received, missing, folded)
+        SELECT stream, count(*) FILTER (WHERE number IS NOT NULL AND sequence_type <> ''),
+               count(*) FILTER (WHERE number IS NOT NULL AND sequence_type = ''),
+               count(*) FILTER (WHERE number IS NULL),
+               min(sequence) FILTER (WHERE number IS NULL), max(sequence) FILTER (WHERE number IS NULL),
+               min(known_at), max(known_at), 0, 0, max(reading_id)
+        FROM fresh GROUP BY stream
+        ON CONFLICT (source) DO UPDATE SET
+            declared = s.declared + excluded.declared, assumed = s.assumed + excluded.assumed,
+            uncounted = s.uncounted + excluded.uncounted,
+            first_text = least(s.first_text, excluded.first_text),
+            last_text = greatest(s.last_text, excluded.last_text),
+            last_known = greatest(s.last_known, excluded.last_known)
+        RETURNING id, source
+    )
+    INSERT INTO lineage_streamsender AS m (stream_id, name, events)
+    SELECT streams.id, fresh.name, count(*) FROM fresh JOIN streams ON streams.source = fresh.stream
     GROUP BY 1, 2
-    ON CONFLICT (name, stream_id) DO UPDATE SET events = s.events + excluded.events
+    ON CONFLICT (name, stream_id) DO UPDATE SET events = m.events + excluded.events
 """
 # Ranges from one below the lowest new number up are taken out, joined with the new numbers, put back.
 _RANGES = """
@@ -197,11 +197,11 @@ def gaps_where(which: str) -> str:
     be known once a number on each side of it is."""
     return f"""
         SELECT stream_id, high + 1 AS low, next - 1 AS high, greatest(below, above) AS since
-        FROM (SELECT stream_id, high, lead(low) OVER up AS next,
-                     min(since) OVER (up ROWS UNBOUNDED PRECEDING) AS below,
-                     min(since) OVER (up ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS above
-              FROM lineage_numberrange WHERE {which}
-              WINDOW up AS (PARTITION BY stream_id ORDER BY low)) ranges
+        FROM (SELECT stream_id, high, below, lead(low) OVER up AS next, lead(from_here) OVER up AS above
+              FROM (SELECT *, min(since) OVER (PARTITION BY stream_id ORDER BY low) AS below,
+                           min(since) OVER (PARTITION BY stream_id ORDER BY low DESC) AS from_here
+                    FROM lineage_numberrange WHERE {which}) ranges
+              WINDOW up AS (PARTITION BY stream_id ORDER BY low)) pairs
         WHERE next IS NOT NULL
     """
 
