@@ -165,11 +165,14 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 #: What the scheduler sends: `{name: {"task": dotted name, "schedule": seconds or crontab}}`.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "resume replays": {"task": "lineage.intake.work.resume_replays", "schedule": 60},
-    "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 60},
+    "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 15},
     "resume verifications": {"task": "governance.audit.verifying.resume_verifications", "schedule": 60},
     "verify the log": {"task": "governance.audit.verifying.verify_nightly", "schedule": 24 * 3600},
     "resume erasures": {"task": "governance.erasure.erase.resume_erasures", "schedule": 60},
     "erase again": {"task": "governance.erasure.owed.erase_again", "schedule": 600},
+    "count entries": {"task": "governance.audit.tally.count_entries", "schedule": 300},
+    "resume prunings": {"task": "governance.audit.pruning.resume_prunings", "schedule": 60},
+    "prune what is due": {"task": "governance.audit.pruning.prune_what_is_due", "schedule": 24 * 3600},
     "clear sessions": {"task": "governance.people.tidy.clear_sessions", "schedule": 24 * 3600},
 }
 
