@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, and make. Everything else is brought: `make run` starts Plumbline.
 .DEFAULT_GOAL := help
-.PHONY: help run stop token administrator sample backup restore test check style types layers release bench clean install
+.PHONY: help run stop token administrator sample backup restore test check style types layers release bench bench-large clean install
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -27,7 +27,7 @@ help:
 	@echo "make restore FILE=...            put an archive into an empty installation"
 	@echo "make test     run every test (ARGS='-k trace' picks some)"
 	@echo "make check    style, types, layers, migrations, OpenAPI, settings for production"
-	@echo "make bench    measure"
+	@echo "make bench    measure (ARGS=log: one section of intake, traces, pages, log, trail; bench-large: more)"
 	@echo "make clean    remove what is built; never data in var/"
 
 run: install
@@ -78,6 +78,10 @@ release:
 
 bench: install
 	@exec $(PY) -m tests.bench $(ARGS)
+
+# The trail at 30 million entries: some 25 GB of disk and an hour.
+bench-large: install
+	@BENCH=large exec $(PY) -m tests.bench $(or $(ARGS),trail)
 
 clean:
 	rm -rf .venv node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

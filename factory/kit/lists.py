@@ -23,7 +23,6 @@ from django.utils.safestring import SafeString
 from factory.kit.times import format_time
 from factory.templatetags.display import number, utc
 
-#: Counting stops here: what is more is said to be more.
 COUNTED = 10_000
 CSV_CHUNK = 1000
 #: A spreadsheet takes a cell that starts so for a formula.
@@ -110,6 +109,8 @@ class ListPage:
     sort: str
     filters: Sequence[Filter] = ()
     size: int = 50
+    #: Counting stops here: what is more is said to be more.
+    counted: int = COUNTED
     filename: str = "list"
     #: Query parameters that belong to the page and not to the list's filters.
     keep: tuple[str, ...] = ()
@@ -174,7 +175,7 @@ class ListPage:
             else "",
             csv=query([*turned, ("format", "csv")]),
             clear=query(self._kept(request)),
-            count=bounded_count(queryset),
+            count=bounded_count(queryset, self.counted),
             label=self.label,
         )
 
@@ -259,10 +260,10 @@ def query(pairs: Iterable[tuple[str, str]]) -> str:
     return "?" + urlencode([pair for pair in pairs if pair[1] != ""])
 
 
-def bounded_count(queryset: QuerySet[Any]) -> str:
-    """Return how many rows there are in words, counted no further than COUNTED."""
-    count = queryset.order_by()[: COUNTED + 1].count()
-    return f"more than {number(COUNTED)}" if count > COUNTED else number(count)
+def bounded_count(queryset: QuerySet[Any], most: int = COUNTED) -> str:
+    """Return how many rows there are in words, counted no further than `most`."""
+    count = queryset.order_by()[: most + 1].count()
+    return f"more than {number(most)}" if count > most else number(count)
 
 
 def shown(value: Any) -> SafeString | str:

@@ -247,6 +247,12 @@ class Migration(migrations.Migration):
                         name="entry_by_actor",
                     ),
                     django.contrib.postgres.indexes.GinIndex(fields=["targets"], name="entry_by_target"),
+                    models.Index(
+                        models.F("outcome"),
+                        models.OrderBy(models.F("id"), descending=True),
+                        condition=models.Q(("outcome", "success"), _negated=True),
+                        name="entry_not_done",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(
