@@ -1,11 +1,10 @@
 """Reads the log as it is kept: its heads, tiles, bundles and the places of entries."""
 
 from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from factory.kit.bulk import fetch
-from governance.audit.models import Checkpoint, Cosignature, Entry, Log, Place
+from governance.audit.models import Checkpoint, Entry, Log, Place
 from governance.audit.models import Tile as TileRow
 from governance.audit.tlog.bundles import encode_bundle
 from governance.audit.tlog.merkle import HASH_SIZE
@@ -116,14 +115,3 @@ def waiting() -> str:
         {"most": _MOST_COUNTED, "pulled": head.pulled if head else 0},
     )
     return f"over {_MOST_COUNTED:,}" if count >= _MOST_COUNTED else f"{count:,}" if count else ""
-
-
-def newest_cosignatures(log: Log) -> list[tuple[str, int, datetime]]:
-    """Return of each witness its name, the size of the newest checkpoint that it cosigned, and when."""
-    rows = (
-        Cosignature.objects.filter(checkpoint__log=log)
-        .order_by("name", "-checkpoint__size")
-        .distinct("name")
-        .values_list("name", "checkpoint__size", "at")
-    )
-    return list(rows)

@@ -22,7 +22,7 @@ from governance.audit.keys import signers, verifier_keys
 from governance.audit.models import Checkpoint, Cosignature, Log
 from governance.audit.private_keys import BadKey
 from governance.audit.sequencer import Refused
-from governance.audit.store import head_of, reader
+from governance.audit.store import Missing, head_of, reader
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.merkle import EMPTY_ROOT
 from governance.audit.tlog.notes import Note, NoteError
@@ -171,8 +171,12 @@ class Witnessing:
         witness, size = question.witness, question.size
         old = min(self._knows(question.log, witness).size or 0, size)
         proof: Sequence[bytes] = ()
-        if 0 < old < size:
-            proof = TiledTree(size, reader(question.log)).consistency(old)
+        try:
+            if 0 < old < size:
+                proof = TiledTree(size, reader(question.log)).consistency(old)
+        except (Missing, ValueError) as error:
+            self._failed(question, f"no proof can be made from the {old:,} entries that it cosigned: {error}")
+            return
         note = _note(question)
 
         def run() -> None:
@@ -209,9 +213,13 @@ class Witnessing:
             return True
         if not isinstance(answer, Unreachable | ask.Refused):
             log.error("asking a witness failed", witness=name, exc_info=answer)
-        known.problem, known.forks = str(answer) or type(answer).__name__, False
-        self._delay(name, known.problem)
+        self._failed(question, str(answer) or type(answer).__name__)
         return False
+
+    def _failed(self, question: _Question, why: str) -> None:
+        known = self._knows(question.log, question.witness)
+        known.problem, known.forks = why, False
+        self._delay(question.witness.name, why)
 
     def _is_done(self, question: _Question) -> None:
         if question.checkpoint is not None:

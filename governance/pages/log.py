@@ -19,6 +19,7 @@ from governance.audit.keys import published_keys
 from governance.audit.models import Checkpoint, Log, Verification
 from governance.audit.sequencer import REFUSED
 from governance.audit.tlog.export import files_of, stream_archive
+from governance.audit.witnessed import attendance, is_witnessed
 from lineage.pages import links
 
 #: A sequencer that has signed nothing for so long, with something waiting, is not at work.
@@ -74,20 +75,22 @@ def _against_the_key_holder(log: Log, head: Checkpoint) -> Guarantee:
             "show it. "
             "Set WITNESS_POLICY to a file that names witnesses on other machines.",
         )
-    witnessed = (
-        Checkpoint.objects.filter(log=log, cosignatures__isnull=False).order_by("-size").distinct().first()
-    )
-    if witnessed is None:
-        why = "Witnesses are named, and none has cosigned a checkpoint so far."
+    if settings.WITNESS_POLICY.is_met(()):
+        why = (
+            "The witness policy asks for nobody's cosignature, so a head that witnesses refuse is published."
+        )
+        return Guarantee("bad", "not protected", title, why)
+    if not is_witnessed(head):
+        why = "Witnesses are named, and not enough of them have cosigned a checkpoint so far."
         return Guarantee("bad", "not protected yet", title, why)
-    behind = head.size - witnessed.size
+    newest = store.head_of(log) or head
     return Guarantee(
-        "good" if behind == 0 else "warn",
-        f"protected up to entry {witnessed.size:,}",
+        "good",
+        f"protected up to entry {head.size:,}",
         title,
         "Witnesses on other machines cosign the checkpoints and refuse a head that does not continue what "
-        f"they saw. The newest cosigned one covers {witnessed.size:,} entries"
-        + (f"; {behind:,} are newer." if behind else "."),
+        f"they saw. The published one covers {head.size:,} entries and has the cosignatures that it takes"
+        + (f"; {newest.size - head.size:,} newer entries wait for them." if newest.size > head.size else "."),
     )
 
 
@@ -111,9 +114,11 @@ def _time(log: Log) -> Guarantee:
 
 
 def _witnesses(log: Log, head: Checkpoint) -> list[dict[str, Any]]:
-    """The newest cosignature of each witness: one query."""
-    rows = store.newest_cosignatures(log)
-    return [{"name": name, "size": size, "at": at, "behind": head.size - size} for name, size, at in rows]
+    """What each witness of the policy cosigned last."""
+    return [
+        {"name": each.key.name, "size": each.size, "at": each.at, "behind": head.size - (each.size or 0)}
+        for each in attendance(log)
+    ]
 
 
 def _verifications() -> dict[str, Any]:
@@ -128,11 +133,16 @@ def page(request: HttpRequest) -> HttpResponse:
     log = store.current_log()
     head = store.published(log) if log else None
     waiting = store.waiting()
-    context: dict[str, Any] = {"log": log, "head": head, "waiting": waiting, "refused": cache.get(REFUSED)}
-    if log and head:
-        newest = store.head_of(log) or head
+    newest = store.head_of(log) if log else None
+    context: dict[str, Any] = {
+        "log": log,
+        "head": head,
+        "newest": newest,
+        "waiting": waiting,
+        "refused": cache.get(REFUSED),
+    }
+    if log and head and newest:
         context |= {
-            "newest": newest,
             "root": bytes(head.root).hex(),
             "late": bool(waiting) and timezone.now() - newest.signed_at > LATE,
             "keys": published_keys(log),

@@ -275,6 +275,18 @@ def test_a_witness_that_claims_what_it_can_not_show(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
+def test_tiles_that_are_gone_stop_neither_the_others_nor_the_sequencer(one: Witness) -> None:
+    current, head = grown(10)
+    here().collect(current, head)
+    current, head = grown(10)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM governance_tile")
+    asking = here()
+    asking.check(current, head)
+    assert "no proof can be made from the 10 entries" in asking.what_they_know(current, head)["one"].problem
+
+
+@pytest.mark.django_db
 def test_who_has_cosigned_what(one: Witness, settings: Settings) -> None:
     current, head = grown(3)
     here().collect(current, head)

@@ -8,16 +8,22 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from pytest_django import Settings
 
 from factory.kit.recording import SYSTEM, record
 from governance.audit import verifying
-from governance.audit.keys import verifier_keys
-from governance.audit.models import Entry, Log, SubjectKey, Verification
+from governance.audit.keys import signers, verifier_keys
+from governance.audit.models import Checkpoint, Entry, Log, SubjectKey, Verification
 from governance.audit.sequencer import REFUSED, Sequencer
+from governance.audit.tlog.notes import VerifierKey
+from governance.audit.tlog.policy import Policy
 from governance.audit.verify.asked import Trust
 from governance.audit.verify.check import verify
 from governance.audit.verify.stores import Archive
+from governance.audit.witnessing import Witnessing
 from tests import personas
+from tests.governance.audit.tlog.logs import signer
+from tests.governance.audit.witness.witnesses import served
 
 pytestmark = pytest.mark.django_db
 PAGE = "/log/"
@@ -56,6 +62,29 @@ def test_the_page_says_what_is_and_is_not_protected(alice: Client, django_assert
     assert "No witness is set up" in shown and "never sent did not happen" in shown
     assert str(verifier_keys(Log.objects.get())[0]) in shown
     assert "waiting for their place" not in shown
+
+
+def test_the_page_says_what_witnesses_do(alice: Client, settings: Settings, tmp_path: Path) -> None:
+    absent = signer("witness.test/2", cosigner=True).key
+    with served(tmp_path, verifier_key()) as witness:
+        lines = f"witness one {witness.key} {witness.url}\nwitness two {absent} http://127.0.0.1:1/\n"
+        settings.WITNESS_POLICY = Policy.parse(f"{lines}quorum one\n".encode())
+        acts(3)
+        shown = alice.get(PAGE).content.decode()
+        assert "Nothing is published yet" in shown and "Nothing is signed yet" not in shown
+        log = Log.objects.get()
+        Witnessing(settings.WITNESS_POLICY).collect(log, Checkpoint.objects.get(size=3))
+        shown = alice.get(PAGE).content.decode()
+        assert "protected up to entry 3" in shown and "up to date" in shown
+        assert "witness.test/2" in shown and "does not cosign" in shown
+        acts(2)
+        assert "2 newer entries wait for them" in alice.get(PAGE).content.decode()
+    settings.WITNESS_POLICY = Policy.parse(f"{lines}quorum none\n".encode())
+    assert "asks for nobody&#x27;s cosignature" in alice.get(PAGE).content.decode()
+
+
+def verifier_key() -> VerifierKey:
+    return signers()[0].key
 
 
 def test_the_page_says_that_nothing_is_signed(alice: Client) -> None:
