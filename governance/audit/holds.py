@@ -138,6 +138,14 @@ def in_scope(hold: Hold) -> tuple[str, list[Any]]:
     return "true", []
 
 
+def entries_of_node(key: str) -> tuple[str, list[Any]]:
+    """Return a query for the ids of the entries that speak of a node, and its parameters."""
+    ids, keys = nodes_of(key)
+    query = f"""SELECT id FROM governance_entry WHERE targets && %s UNION
+                SELECT id FROM governance_entry WHERE {_SPEAKS_OF.format(submission="id")}"""
+    return query, [keys, ids, ids, ids]
+
+
 #: That a submission says something of one of the nodes. From the nodes to the submissions, because readings
 #: lead to what they said only roughly.
 _SPEAKS_OF = """{submission} IN (

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from factory.kit.recording import SYSTEM, Actor
+from governance.audit.models import Log
 from governance.audit.prune import work_on
 from governance.audit.retention_models import Pruning
 from governance.audit.retention_plan import plan
@@ -20,14 +21,29 @@ def ask(actor: Actor, asked_by: str, *, trial: bool) -> Pruning:
 
     Raises PruningRefused.
     """
+    try:
+        with transaction.atomic():
+            return Pruning.ask(run_pruning, actor, asked_by, log=_log(), trial=trial)
+    except IntegrityError:
+        raise PruningRefused("one is under way already") from None
+
+
+def begin(actor: Actor, asked_by: str, *, trial: bool) -> Pruning:
+    """As `ask`, for whoever works on it here and now; goes on with one that nobody works on.
+
+    Raises PruningRefused.
+    """
+    left = Pruning.objects.filter(trial=trial, finished_at=None).first()
+    if left is not None:
+        return left
+    return Pruning.objects.create(log=_log(), actor=list(actor), asked_by=asked_by, trial=trial)
+
+
+def _log() -> Log:
     log = current_log()
     if log is None or published(log) is None:
         raise PruningRefused("nothing of the log is published yet")
-    try:
-        with transaction.atomic():
-            return Pruning.ask(run_pruning, actor, asked_by, log=log, trial=trial)
-    except IntegrityError:
-        raise PruningRefused("one is under way already") from None
+    return log
 
 
 @shared_task(ignore_result=True)

@@ -57,11 +57,22 @@ def first_held(log: Log, hold: Hold, start: int, end: int) -> int | None:
     """Return the smallest index in [start, end) that the hold covers."""
     if hold.scope == Scope.EVERYTHING:
         return start if start < end else None
+    if hold.scope == Scope.NODE:
+        return _first_of_node(log, hold.node, start, end)
     condition, params = holds.in_scope(hold)
     return fetch(
         f"""SELECT min(p.index) FROM governance_place p JOIN governance_entry e ON e.id = p.entry_id
             WHERE p.log_id = %s AND p.index >= %s AND p.index < %s AND {condition}""",
         [log.pk, start, end, *params],
+    )[0][0]
+
+
+def _first_of_node(log: Log, node: str, start: int, end: int) -> int | None:
+    covered, params = holds.entries_of_node(node)
+    return fetch(
+        f"""SELECT min(p.index) FROM governance_place p JOIN ({covered}) c ON c.id = p.entry_id
+            WHERE p.log_id = %s AND p.index >= %s AND p.index < %s""",
+        [*params, log.pk, start, end],
     )[0][0]
 
 

@@ -20,7 +20,6 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from factory.kit.bulk import fetch
 from factory.kit.canonical import canonical
 from factory.kit.ids import new_id
 from governance.audit.keys import signers
@@ -152,16 +151,6 @@ def take_away(snapshot: Snapshot) -> bool:
     there = path.exists()
     path.unlink(missing_ok=True)
     return there
-
-
-def take_away_before_erasure() -> int:
-    """Delete the files that were written before the newest erasure: they say what was erased.
-
-    Returns how many.
-    """
-    erased = fetch("SELECT max(at) FROM lineage_erased")[0][0]
-    older = Snapshot.objects.filter(made_at__lte=erased) if erased else Snapshot.objects.none()
-    return sum(take_away(each) for each in older)
 
 
 # --- checking -------------------------------------------------------------------------------------
