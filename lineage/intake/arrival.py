@@ -41,7 +41,7 @@ class Spelt(msgspec.Struct):
     statements: dict[NodeKey, Statement]
     bodies: list[bytes]
     claims: list[Claim]
-    keys: set[NodeKey]
+    keys: list[NodeKey]
 
 
 class Event(msgspec.Struct):

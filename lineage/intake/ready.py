@@ -38,7 +38,7 @@ def spell(derived: Derived) -> Spelt:
         and claim.entity.kind in bind.BOUND_KINDS
         and statements[claim.actor].attributes.get("run_state") == "COMPLETE"
     }
-    return Spelt(statements, [body_of(one) for one in statements.values()], claims, made | statements.keys())
+    return Spelt(statements, [body_of(one) for one in statements.values()], claims, [*statements, *made])
 
 
 _EMPTY = b'{"facets":{},"attributes":{}}'
