@@ -111,7 +111,16 @@ FULL_NODE = _object(
         "asserted_by": TEXTS,
     }
 )
-_COUNTED = ("inferred", "undated", "unversioned", "conflicting", "backdated", "quarantined", "withheld")
+_COUNTED = (
+    "inferred",
+    "undated",
+    "unversioned",
+    "conflicting",
+    "backdated",
+    "quarantined",
+    "withheld",
+    "missing",
+)
 COMPLETENESS = _object(
     {
         "truncated": FLAG,

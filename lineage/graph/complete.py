@@ -21,7 +21,8 @@ class Completeness(msgspec.Struct):
     and models that stand in the answer's edges without any version.
     `conflicting`: nodes about which sources contradict each other. `backdated`: edges that replaced
     an earlier answer. `quarantined`: events in quarantine, which might belong here. `withheld`: nodes
-    that the asker may not see. `stale_sources`: sources of this answer that have fallen silent.
+    that the asker may not see. `missing`: numbers that the sources of this answer left out, of
+    those that number their events. `stale_sources`: sources of this answer that have fallen silent.
     """
 
     truncated: bool = False
@@ -32,14 +33,16 @@ class Completeness(msgspec.Struct):
     backdated: int = 0
     quarantined: int = 0
     withheld: int = 0
+    missing: int = 0
     stale_sources: list[str] = []
 
 
 class Doubts(Protocol):
     """What settings.INTAKE_DOUBTS names: what intake, a higher room, knows against an answer."""
 
-    def __call__(self, sources: set[str]) -> tuple[int, list[str]]:
-        """Return how many events are in quarantine, and which of the sources have fallen silent."""
+    def __call__(self, sources: set[str]) -> tuple[int, list[str], int]:
+        """Return how many events are in quarantine, which of the sources have fallen silent, and how many
+        numbers they left out."""
 
 
 def completeness_of(
@@ -48,7 +51,7 @@ def completeness_of(
     nodes = list(nodes)
     ends = {key for edge in edges for key in (edge.source, edge.target)}
     doubts: Doubts = import_string(settings.INTAKE_DOUBTS)
-    quarantined, stale = doubts({name for edge in edges for name in edge.asserted_by})
+    quarantined, stale, missing = doubts({name for edge in edges for name in edge.asserted_by})
     return Completeness(
         truncated=truncated,
         inferred=sum(edge.basis == "inferred" for edge in edges),
@@ -61,5 +64,6 @@ def completeness_of(
         conflicting=sum(node.conflicting for node in nodes),
         backdated=sum("mended" in edge.detail for edge in edges),
         quarantined=quarantined,
+        missing=missing,
         stale_sources=stale,
     )

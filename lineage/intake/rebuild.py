@@ -12,7 +12,7 @@ from lineage.entities.fold import Fold
 from lineage.entities.keys import NodeKey
 from lineage.entities.state import Said
 from lineage.entities.take_in import take_in
-from lineage.intake import retract
+from lineage.intake import numbering, retract
 from lineage.intake.record import next_moment
 
 #: Readings that are folded at a time.
@@ -35,6 +35,7 @@ def rebuild(progress: Callable[[int, int], None] = lambda done, total: None) -> 
             cursor.execute("DELETE FROM lineage_retracted")
             cursor.execute("DELETE FROM lineage_nodestate")
             cursor.execute("DELETE FROM lineage_edge")
+            numbering.forget()
             cursor.execute(_RETRACTED)
             _fold_all(progress)
             cursor.execute(_EDGES)
@@ -42,6 +43,7 @@ def rebuild(progress: Callable[[int, int], None] = lambda done, total: None) -> 
             for concluded in (_INFERRED, _CANONICAL):
                 cursor.execute(concluded, {"empty": folding.dump(Fold())})
             cursor.execute(_KNOWN)
+    numbering.fold()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE lineage_nodestate, lineage_edge")
     return {

@@ -12,6 +12,7 @@ from factory.kit.bulk import fetch_often
 from lineage.intake.arrival import Arrival
 from lineage.intake.erase_models import ERASED
 from lineage.intake.models import Outcome, Reading, Source
+from lineage.intake.numbering import missing_of
 
 #: Seconds in which a long pause counts half: after some weeks of quicker pushes it is forgotten.
 _HALF_LIFE = 7 * 24 * 3600.0
@@ -98,7 +99,7 @@ def in_quarantine(*, source: str = "", door: str = "", code: str = "") -> QueryS
     )
 
 
-def doubts(names: set[str]) -> tuple[int, list[str]]:
+def doubts(names: set[str]) -> tuple[int, list[str], int]:
     """What speaks against an answer that rests on these sources (see `graph.complete.Doubts`)."""
     now = timezone.now()
     silent = {
@@ -106,4 +107,4 @@ def doubts(names: set[str]) -> tuple[int, list[str]]:
         for source in Source.objects.filter(name__in=names)
         if (due := silent_from(source)) is not None and due < now
     }
-    return in_quarantine().count(), sorted(silent)
+    return in_quarantine().count(), sorted(silent), missing_of(names)

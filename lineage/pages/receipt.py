@@ -27,6 +27,10 @@ COUNTS = {
         "1 event could not be understood and is in quarantine; it may belong here",
         "{:,} events could not be understood and are in quarantine; they may belong here",
     ),
+    "missing": (
+        "1 number is missing of those that the sources of this answer give their events",
+        "{:,} numbers are missing of those that the sources of this answer give their events",
+    ),
     "withheld": (
         "1 step is withheld, because you may not see it",
         "{:,} steps are withheld, because you may not see them",

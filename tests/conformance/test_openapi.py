@@ -143,7 +143,13 @@ def test_answers_are_as_described(
             client.get("/api/v1/trace", params={"node": key, "direction": "both"})
         client.get("/api/v1/serving")
         client.get("/api/v1/serving", params={"at": "tomorrow"})
-        for path in ("nodes", "node", "trace", "serving"):
+        numbered = [usage(here, sequence=str(n), sequencetype="Integer") for n in (1, 4)]
+        client.post(events, content=spelt(numbered), headers=BATCHED)
+        for query in ("", "limit=1", "cursor=x"):
+            client.get(f"/api/v1/sources?{query}")
+        for door, name in (("cloudevents", everything.name), ("openlineage", ""), ("window", "x"), ("", "")):
+            client.get("/api/v1/sources/report", params={"door": door, "name": name})
+        for path in ("nodes", "node", "trace", "serving", "sources", "sources/report"):
             client.get(f"/api/v1/{path}", headers={"Authorization": "Bearer no"})
     described = {
         (path, method, int(status))

@@ -172,3 +172,13 @@ def _ranges_are_as_long_as_can_be() -> None:
         """SELECT 1 FROM lineage_numberrange a JOIN lineage_numberrange b
            ON b.stream_id = a.stream_id AND b.low > a.low AND b.low <= a.high + 1"""
     )
+
+
+def test_an_answer_says_what_its_sources_left_out() -> None:
+    event = stories.declared("raw", "1", 1)
+    event.event.update(sequence="1", sequencetype="Integer")
+    other = stories.declared("clean", "1", 2, operation="append", previous="0")
+    other.event.update(sequence="4", sequencetype="Integer")
+    send(event, other)
+    numbering.fold()
+    assert stories.ask(stories.dataset("clean", "1")).completeness.missing == 2
