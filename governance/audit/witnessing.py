@@ -60,7 +60,7 @@ class _Question:
 class Known:
     """What a witness is known to know: the size it cosigned last, and what is wrong, if anything is.
 
-    `forks`: the log can't be the one that it cosigned.
+    `forks`: the log can't be the one that it cosigned, until it cosigns again.
     """
 
     size: int | None = None
@@ -83,6 +83,8 @@ class Witnessing:
         self._answers: SimpleQueue[tuple[_Question, ask.Given | Exception]] = SimpleQueue()
         self._busy: set[str] = set()
         self._failures: dict[str, tuple[int, float]] = {}
+        #: What was last written to our own log about each witness that failed.
+        self._said: dict[str, str] = {}
         self._known: dict[tuple[int, str], Known] = {}
         #: The checkpoint that each witness needn't be asked about again: it cosigned it, or a later one.
         self._done: dict[str, int] = {}
@@ -93,11 +95,9 @@ class Witnessing:
 
     def check(self, current: Log, head: Checkpoint | None) -> None:
         """Raise Refused where a witness knows more of the log than this database, or something else."""
-        for name, known in self.what_they_know(current, head).items():
+        for known in self.what_they_know(current, head).values():
             if known.forks:
                 raise Refused(known.problem)
-            if known.problem:
-                log.warning("a witness did not say what it knows", witness=name, why=known.problem)
 
     def what_they_know(self, current: Log, head: Checkpoint | None) -> dict[str, Known]:
         """Ask every witness to cosign the head of the log (None: the empty tree); return what each knows."""
@@ -107,7 +107,7 @@ class Witnessing:
             self._ask(current, head, until=time.monotonic() + START, all_of_them=True)
             for witness in self._witnesses:
                 if witness.name in self._busy:
-                    self._knows(current, witness).problem = f"no answer within {START:g} seconds"
+                    self._failed(_Question(witness, current, head), f"no answer within {START:g} seconds")
         return {witness.name: self._knows(current, witness) for witness in self._witnesses}
 
     def run(self, stop: Event, alarm: Callable[[], None]) -> None:
@@ -193,7 +193,7 @@ class Witnessing:
         name, known = question.witness.name, self._knows(question.log, question.witness)
         if isinstance(answer, ask.Given):
             _store(question, answer)
-            if name in self._failures or known.problem:
+            if self._said.pop(name, ""):
                 log.info("a witness cosigns again", witness=name)
             self._failures.pop(name, None)
             known.size, known.problem, known.forks = question.size, "", False
@@ -208,8 +208,8 @@ class Witnessing:
             return False
         if isinstance(answer, ask.Conflict | ask.Inconsistent):
             known.size, known.forks = answer.size, True
-            known.problem = _of_a_fork(question, answer)
-            self._delay(name, known.problem)
+            known.problem, shown = _of_a_fork(question, answer)
+            self._delay(name, known.problem, shown=shown)
             return True
         if not isinstance(answer, Unreachable | ask.Refused):
             log.error("asking a witness failed", witness=name, exc_info=answer)
@@ -218,17 +218,20 @@ class Witnessing:
 
     def _failed(self, question: _Question, why: str) -> None:
         known = self._knows(question.log, question.witness)
-        known.problem, known.forks = why, False
+        if not known.forks:
+            # Who has spoken of a fork takes it back by a cosignature, not by silence.
+            known.problem = why
         self._delay(question.witness.name, why)
 
     def _is_done(self, question: _Question) -> None:
         if question.checkpoint is not None:
             self._done[question.witness.name] = question.checkpoint.pk
 
-    def _delay(self, name: str, why: str) -> None:
+    def _delay(self, name: str, why: str, **more: str) -> None:
+        if self._said.get(name) != why:
+            log.warning("a witness does not cosign", witness=name, why=why, **more)
+            self._said[name] = why
         failures, _ = self._failures.get(name, (0, 0.0))
-        if not failures:
-            log.warning("a witness does not cosign", witness=name, why=why)
         pause = min(_RETRY * 2**failures, _LONGEST_RETRY)
         self._failures[name] = (failures + 1, time.monotonic() + pause)
 
@@ -258,31 +261,31 @@ def _store(question: _Question, given: ask.Given) -> None:
     Cosignature.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def _of_a_fork(question: _Question, answer: ask.Conflict | ask.Inconsistent) -> str:
-    """Say what a witness holds against the log, with the checkpoint that it shows as evidence."""
+def _of_a_fork(question: _Question, answer: ask.Conflict | ask.Inconsistent) -> tuple[str, str]:
+    """Say what a witness holds against the log, and return the checkpoint that it shows as evidence."""
     name, origin, size = question.witness.name, question.log.origin, question.size
     if isinstance(answer, ask.Conflict):
         what = f"has cosigned {answer.size:,} entries of the log {origin}, and this database has {size:,}"
     else:
         what = f"has cosigned other {answer.size:,} entries of the log {origin} than this database has"
+    evidence, shown = _evidence(question)
     return (
-        f"the witness {name} {what}. {_evidence(question)}Signing on would fork the log, so nothing is "
-        "signed; entries wait, nothing is lost. If this database is an older copy, bring the newer one back "
-        "or see docs/backup.md for `manage.py restore --continue`; if the witness is wrong, take it out of "
+        f"the witness {name} {what}. {evidence} Signing on would fork the log, so nothing is signed; entries "
+        "wait, nothing is lost. If this database is an older copy, bring the newer one back or see "
+        "docs/backup.md for `manage.py restore --continue`; if the witness is wrong, take it out of "
         "WITNESS_POLICY."
-    )
+    ), shown
 
 
-def _evidence(question: _Question) -> str:
+def _evidence(question: _Question) -> tuple[str, str]:
     try:
         shown = ask.newest(question.witness, question.log.origin)
         if shown is None or not shown.signed_by(verifier_keys(question.log)):
-            return "It shows no checkpoint signed with a key of ours. "
+            return "It shows no checkpoint signed with a key of ours.", ""
         seen = Head.parse(shown.text)
     except (Unreachable, NoteError, BadKey) as error:
-        return f"It shows no checkpoint that could be read ({error}). "
-    log.error("a checkpoint signed with our key", witness=question.witness.name, note=shown.encode().decode())
-    return f"It shows a checkpoint of {seen.size:,} entries, signed with our key. "
+        return f"It shows no checkpoint that could be read ({error}).", ""
+    return f"It shows a checkpoint of {seen.size:,} entries, signed with our key.", shown.encode().decode()
 
 
 def from_settings() -> Witnessing | None:

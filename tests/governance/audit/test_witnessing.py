@@ -254,6 +254,19 @@ def test_a_forged_history_is_refused(one: Witness, size: int) -> None:
 
 
 @pytest.mark.django_db
+def test_a_fork_is_not_forgotten_because_the_witness_falls_silent(tmp_path: Path, settings: Settings) -> None:
+    with served(tmp_path, signers()[0].key) as witness:
+        settings.WITNESS_POLICY = policy(("one", witness.key, witness.url), quorum="one")
+        other = OtherLog(held()).grow(*map(entry, range(20)))
+        ask.add_checkpoint(witness, 0, (), other.checkpoint().sign(held()))
+        current, head = grown(10)
+        asking = here()
+        assert asking.collect(current, head)
+    with pytest.raises(Refused, match="has cosigned 20 entries"):
+        asking.check(current, head)
+
+
+@pytest.mark.django_db
 def test_a_new_log_before_a_witness_that_has_seen_nothing(one: Witness) -> None:
     assert Sequencer(checks=[here().check]).round() == 0
     current, head = grown(3)
