@@ -36,6 +36,7 @@ MENU = (
     MenuItem("Connect a source", "lineage:connect", "plug-connected"),
     MenuItem("Audit trail", "governance:audit", "clipboard-list"),
     MenuItem("Verify the log", "governance:log", "shield-check"),
+    MenuItem("Erasure", "governance:erasures", "eraser"),
     MenuItem("Retention", "governance:retention", "hourglass"),
     MenuItem("Tokens", "governance:tokens", "key"),
 )

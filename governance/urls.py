@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from governance.pages import audit, entry, log, retention, tokens
+from governance.pages import audit, entry, erasure, log, retention, tokens
 
 app_name = "governance"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("log/verify/", log.verify, name="log-verify"),
     path("log/verifications/", log.progress, name="log-verifications"),
     path("log/export/", log.export, name="log-export"),
+    path("erasure/", erasure.listing, name="erasures"),
+    path("erasure/of/<str:target>/", erasure.planned, name="erasure-plan"),
+    path("erasure/<uuid:pk>/", erasure.one, name="erasure"),
     path("retention/", retention.page, name="retention"),
     path("retention/classes/new/", retention.edit, name="retention-class-new"),
     path("retention/classes/<int:pk>/", retention.edit, name="retention-class"),

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db.models import QuerySet
 
 from factory.kit.background import Work
@@ -66,8 +67,10 @@ def erase(user: User) -> Removed:
     destroy(_subject(user))
     for session in list(_sessions(user)):
         session.delete()
-    for rows in (*_sign_in(user),):
+    for rows in _sign_in(user):
         rows.delete()
+    # counts of failed sign-ins, by address
+    cache.clear()
     for rows in _named(user):
         rows.update(asked_by=ERASED_NAME)
     user.groups.clear()
