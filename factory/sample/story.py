@@ -7,11 +7,16 @@ from itertools import chain
 from openlineage.client import event_v2
 
 from factory.sample import branches, ledger, lending, pipelines, support
-from factory.sample.clock import Clock
+from factory.sample.clock import Clock, text
 from factory.sample.events import Event
 from factory.sample.faults import Fault, faults
 
 OpenLineageEvent = event_v2.RunEvent | event_v2.DatasetEvent | event_v2.JobEvent
+
+
+#: The one system that numbers its events, and the moment at which one of them was lost: day, hour.
+NUMBERING = "loan-desk"
+LOST_AT = (-2, 10)
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,22 @@ def tell(clock: Clock) -> Story:
         branches.moved_overnight(clock),
     ):
         events.setdefault(event.sender, []).append(event)
+    told = {sender: sorted(parts, key=lambda event: event.body["time"]) for sender, parts in events.items()}
+    number(told[NUMBERING], text(clock.at(*LOST_AT)))
     return Story(
         runs={sender: sorted(told, key=lambda event: event.eventTime) for sender, told in runs.items()},
-        events={
-            sender: sorted(told, key=lambda event: event.body["time"]) for sender, told in events.items()
-        },
+        events=told,
         frame=list(ledger.declarations(clock)),
         faults=list(faults(clock)),
         incident=lending.incident(clock),
     )
+
+
+def number(events: list[Event], lost_at: str) -> None:
+    """Number events as the CloudEvents extension `sequence` does, in their order; the first event at or
+    after `lost_at` had one before it that never arrived."""
+    lost = 0
+    for place, event in enumerate(events, start=1):
+        if event.body["time"] >= lost_at:
+            lost = 1
+        event.body.update(sequence=f"{place + lost:06}", sequencetype="Integer")

@@ -35,6 +35,16 @@ STEPS = [
     (tables.KB_EXPORT, tables.KB_CHUNKS, "chunk", 14_300),
     (tables.KB_CHUNKS, tables.KB_INDEX, "index", 14_300),
 ]
+#: The day on which a run by hand was started that never ended.
+LEFT_OPEN_ON = -5
+BY_HAND = Job(
+    SUPPORT,
+    "knowledge_base.check_links",
+    AIRFLOW,
+    tables.SUPPORT_LEAD,
+    "Looks for articles whose links lead nowhere; started by hand.",
+    path="dags/check_links.py",
+)
 TICKET_JOB = Job(
     SUPPORT,
     "export_tickets",
@@ -77,6 +87,14 @@ def pipelines(clock: Clock) -> Iterator[event_v2.RunEvent]:
         yield complete
         if day in (-41, -24):
             yield from tickets(clock, day)
+        if day == LEFT_OPEN_ON:
+            yield left_open(clock, day)
+
+
+def left_open(clock: Clock, day: int) -> event_v2.RunEvent:
+    """A run that somebody started by hand and of which nothing more was heard: it never ended."""
+    run = Run(clock.id("by hand", day), BY_HAND, clock.at(day, 15, 20), clock.at(day, 15, 20))
+    return run.events()[0]
 
 
 def tickets(clock: Clock, day: int) -> list[event_v2.RunEvent]:

@@ -67,6 +67,12 @@ def test_another_anchor_tells_it_on_other_days_under_other_ids(story: Story) -> 
     assert not {e.body["id"] for e in later.frame} & {e.body["id"] for e in story.frame}
 
 
+def test_one_system_numbers_its_events_and_one_number_is_lost(story: Story) -> None:
+    numbers = [int(event.body["sequence"]) for event in story.events["loan-desk"]]
+    assert numbers == sorted(numbers) and numbers[0] == 1
+    assert len(set(range(1, numbers[-1] + 1)) - set(numbers)) == 1
+
+
 def test_what_a_reader_can_tell_is_broken_is_refused(story: Story) -> None:
     for fault in story.faults:
         if fault.status == 400:
@@ -115,6 +121,7 @@ def test_the_whole_story_through_the_doors(told: LiveServer) -> None:
     with Asking(base_url=told.url, headers={"Authorization": f"Bearer {secret}"}, timeout=30) as ask:
         the_bad_delivery_shaped_v5_and_not_v4(ask)
         latest_moved_overnight(ask)
+        what_is_missing_is_known(ask)
 
     people_can_sign_in()
     assert not ApiToken.objects.filter(name__in=people.SENDERS, revoked_at=None).exists()
@@ -153,6 +160,15 @@ def latest_moved_overnight(ask: Asking) -> None:
     fraud = keys.model("mlops-registry", "kiosk-fraud")
     assert served("02:00:00") == {str(fraud.at_version("2-int8"))}
     assert served("03:00:00") == {str(fraud.at_version("3-int8"))}
+
+
+def what_is_missing_is_known(ask: Asking) -> None:
+    sources = {line["name"]: line for line in ask.get("/api/v1/sources?limit=500").json()["results"]}
+    assert {name: line["missing"] for name, line in sources.items() if line["missing"]} == {"loan-desk": 1}
+    report = ask.get("/api/v1/sources/report", params={"door": "openlineage", "name": "airflow-support"})
+    assert [run["job"] for run in report.json()["unended_runs"]] == [
+        "job:airflow-support/knowledge_base.check_links"
+    ]
 
 
 def people_can_sign_in() -> None:
