@@ -176,7 +176,7 @@ def _pointed(details: Any, pointer: str = "") -> Iterable[dict[str, str]]:
 
 
 def _wants_problem(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/v1/", "/access/", "/.well-known/"))
+    return request.path.startswith(("/api/", "/v1/", "/access/", "/tlog/", "/.well-known/"))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
