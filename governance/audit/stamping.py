@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from governance.audit.models import Checkpoint, Timestamp
 from governance.audit.store import current_log, head_of
+from governance.audit.tlog.timestamp import Timestamp as Stamp
+from governance.audit.tlog.timestamp import TimestampError, read_certificates, verify
 from governance.audit.witness.exchange import Unreachable
-from governance.audit.witness.timestamp import Timestamp as Stamp
-from governance.audit.witness.timestamp import TimestampError, read_certificates, request, verify
+from governance.audit.witness.timestamp import request
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,8 @@ from governance.audit.models import Checkpoint, Timestamp
 from governance.audit.sequencer import Sequencer
 from governance.audit.stamping import EVERY, stamp_if_due, verified
 from governance.audit.store import current_log, head_of
+from governance.audit.tlog.timestamp import TimestampError
 from governance.audit.witness.exchange import Unreachable
-from governance.audit.witness.timestamp import TimestampError
 from tests.governance.audit.test_witnessing import wait_until
 from tests.governance.audit.witness.authority import Authority
 

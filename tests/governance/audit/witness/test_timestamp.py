@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
 
+from governance.audit.tlog.timestamp import TimestampError, read_certificates, verify
 from governance.audit.witness.exchange import Unreachable
-from governance.audit.witness.timestamp import TimestampError, read_certificates, request, verify
+from governance.audit.witness.timestamp import request
 from tests.governance.audit.tlog.logs import log_of
 from tests.governance.audit.witness.authority import Authority
 from tests.governance.audit.witness.witnesses import answering, http
