@@ -81,6 +81,8 @@ class TileView(LogView):
             raise Problem(404, detail=str(error), code="not_a_tile") from None
         try:
             content = store.reader(self.log(log))(asked)
+        except store.Pruned as gone:
+            raise Problem(410, detail=str(gone), code="pruned") from None
         except store.Missing:
             raise Problem(404, detail=f"the log has no {tile}, or has it no more", code="no_tile") from None
         answer = _answer(content, _BYTES, _FOR_EVER)
@@ -104,6 +106,8 @@ class ReceiptView(LogView):
         except store.NotYet:
             detail = "it is kept, and no published checkpoint covers it yet: ask again"
             raise Problem(404, detail=detail, code="not_yet", headers={"Retry-After": "1"}) from None
+        except store.Pruned as gone:
+            raise Problem(410, detail=str(gone), code="pruned") from None
         except store.Missing:
             raise Problem(404, detail="no entry and no submission has this id", code="no_entry") from None
         return _answer(proof.encode(), _TEXT, "private, no-cache", f"{entry}{SUFFIX}")

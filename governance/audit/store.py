@@ -18,9 +18,19 @@ class Missing(LookupError):
     """The log has no such tile or bundle, or has it no more."""
 
 
+class Pruned(Missing):
+    """The log had it, and was pruned; the message says below which index."""
+
+
 def current_log() -> Log | None:
     """Return the log that entries go into; None before the first was begun."""
     return Log.objects.order_by("-id").first()
+
+
+def minimum_index(log: Log) -> int:
+    """Return the smallest index of which the log still has the entry (c2sp.org/tlog-tiles, pruning)."""
+    rows = fetch("SELECT index FROM governance_place WHERE log_id = %s ORDER BY index LIMIT 1", [log.pk])
+    return rows[0][0] if rows else 0
 
 
 def head_of(log: Log) -> Checkpoint | None:
@@ -29,10 +39,15 @@ def head_of(log: Log) -> Checkpoint | None:
 
 
 def reader(log: Log) -> Callable[[Tile], bytes]:
-    """Return what reads the log's tiles and bundles; it raises Missing."""
+    """Return what reads the log's tiles and bundles; it raises Missing, or Pruned."""
 
     def read(tile: Tile) -> bytes:
-        return _bundle(log, tile) if tile.level == ENTRIES else _hashes(log, tile)
+        try:
+            return _bundle(log, tile) if tile.level == ENTRIES else _hashes(log, tile)
+        except Missing:
+            if tile.end <= (minimum := minimum_index(log)):
+                raise Pruned(f"{tile.path} is gone: the log was pruned below index {minimum}") from None
+            raise
 
     return read
 
@@ -83,13 +98,24 @@ def is_kept(entry_id: UUID) -> bool:
     )
 
 
+def _was_in_the_log(submission: UUID) -> bool:
+    """Whether the current log took the entry of a submission in, whose row outlives it."""
+    log = current_log()
+    head = head_of(log) if log else None
+    return head is not None and bool(
+        fetch("SELECT 1 FROM lineage_submission WHERE id = %s AND number <= %s", [submission, head.pulled])
+    )
+
+
 def receipt(entry_id: UUID) -> Proof:
     """Return the receipt of an entry, or of a submission: its entry has the same id.
 
-    Raises Missing (nothing of this id is kept) or NotYet.
+    Raises Missing (nothing of this id is kept), Pruned or NotYet.
     """
     place = Place.objects.select_related("log").filter(entry_id=entry_id).first()
     if place is None:
+        if _was_in_the_log(entry_id):
+            raise Pruned(f"the entry of submission {entry_id} is gone: the log was pruned")
         if is_kept(entry_id):
             raise NotYet(str(entry_id))
         raise Missing(str(entry_id))

@@ -184,7 +184,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     head = store.published(log) if log else None
     if log is None or head is None:
         raise Http404("nothing of the log is signed yet")
-    start = _bound(request, "start", 0, head.size)
+    start = max(_bound(request, "start", 0, head.size), store.minimum_index(log))
     end = _bound(request, "end", head.size, head.size)
     if start >= end and head.size:
         messages.error(request, "The range to export is empty.")

@@ -29,6 +29,19 @@ from tests.lineage import stories
 LATER = timedelta(days=400)
 
 
+@contextmanager
+def empty_queue() -> Iterator[None]:
+    """Leave nothing waiting: the queue has no model, so it is not flushed with its entries."""
+
+    def empty() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE governance_waiting")
+
+    empty()
+    yield
+    empty()
+
+
 def acts(count: int, action: str = "page.read", days_ago: float = 0, **more: Any) -> list[Act]:
     """Put acts of some days ago on record and in the log."""
     at = timezone.now() - timedelta(days=days_ago)

@@ -1,11 +1,13 @@
 """Pruning over real PostgreSQL: what goes, what stays, and in which order."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE
@@ -28,14 +30,28 @@ from governance.audit.snapshot import (
     path_of,
     take_away,
 )
-from governance.audit.store import Missing, reader, receipt
+from governance.audit.store import Pruned, published, reader, receipt, signed_note
+from governance.audit.tlog.export import files_of, write_directory
 from governance.audit.tlog.merkle import leaf_hash
 from governance.audit.tlog.tiles import ENTRIES
 from governance.audit.tlog.tiles import Tile as TileAt
+from governance.audit.verify.asked import Trust
+from governance.audit.verify.check import verify
+from governance.audit.verify.stores import Directory
 from lineage.intake.models import BodyKey, Submission
 from lineage.intake.rebuild import rebuild
 from lineage.intake.vault import BodyDestroyed, open_body
-from tests.governance.audit.pruned import acts, asked, kept_for, prune, submissions, the_log, verified
+from tests import personas
+from tests.governance.audit.pruned import (
+    acts,
+    asked,
+    empty_queue,
+    kept_for,
+    prune,
+    submissions,
+    the_log,
+    verified,
+)
 from tests.lineage.intake.test_any_order import tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,19 +62,18 @@ FACTS = ("submission", "reading", "node", "statement", "claimfact", "edgefact", 
 @pytest.fixture(autouse=True)
 def _small_batches(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any
-) -> None:
+) -> Iterator[None]:
     settings.VAR = tmp_path
     monkeypatch.setattr(pruning_module, "BATCH", 256)
-    # It has no model, so that what a test before left waiting is not flushed with its entries.
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE governance_waiting")
+    with empty_queue():
+        yield
 
 
 def indexes() -> list[int]:
     return list(Place.objects.order_by("index").values_list("index", flat=True))
 
 
-def test_the_beginning_goes_and_what_is_left_is_proved() -> None:
+def test_the_beginning_goes_and_what_is_left_is_proved(tmp_path: Path) -> None:
     kept_for(6)
     old = acts(300)
     acts(300)
@@ -73,9 +88,14 @@ def test_the_beginning_goes_and_what_is_left_is_proved() -> None:
     assert report.pruned is not None and report.pruned.minimum_index == 512
     log = the_log()
     for gone in (TileAt(0, 0), TileAt(0, 1), TileAt(ENTRIES, 1)):
-        with pytest.raises(Missing):
+        with pytest.raises(Pruned, match="pruned below index 512"):
             reader(log)(gone)
     assert not Tile.objects.filter(level=0, number__lt=2).exists()
+    export = tmp_path / "export"
+    files = files_of(signed_note(head), head.size, reader(log), start=512) if (head := published(log)) else ()
+    write_directory(export, files)
+    report = verify(Directory(export), Trust(verifier_keys(log)))
+    assert report.ok and report.entries_checked == 705 - 512, report.findings
     proof = receipt(young[0].id)
     assert proof.verify(leaf_hash(bytes(Entry.objects.get(pk=young[0].id).leaf)), verifier_keys(log))
 
@@ -110,6 +130,8 @@ def test_rebuilding_after_pruning_gives_the_same_state() -> None:
     assert not BodyKey.objects.filter(submission__in=gone).exists()
     with pytest.raises(BodyDestroyed):
         open_body(gone[0])
+    with pytest.raises(Pruned):
+        receipt(gone[0].pk)
     assert open_body(Submission.objects.latest("number"))
     submissions(20, start=230)
     after = tables()
@@ -284,3 +306,20 @@ def test_whoever_is_killed_is_taken_up_where_they_stopped(point: int) -> None:
     report = verified()
     assert report.ok, (report.findings, report.pruned, report.unchecked, indexes()[:2])
     assert {path.name for path in path_of(done.pk).parent.iterdir()} == {f"{done.snapshot_id}.zip"}
+
+
+# --- over HTTP ------------------------------------------------------------------------------------
+def test_what_is_pruned_is_gone_and_says_so(client: Client) -> None:
+    kept_for(6)
+    submissions(230)
+    acts(60)
+    prune()
+    client.force_login(personas.dave())
+    for address in ("/tlog/tile/0/000", "/tlog/tile/entries/000"):
+        answer = client.get(address)
+        assert answer.status_code == 410 and "pruned below index 256" in answer.json()["detail"]
+    assert client.get("/tlog/tile/entries/999").status_code == 404
+    gone = Submission.objects.exclude(pk__in=Place.objects.values("entry_id"))[0]
+    assert client.get(f"/tlog/receipt/{gone.pk}").status_code == 410
+    assert client.get(f"/submission/{gone.pk}/").status_code == 200
+    assert client.get("/log/export/").status_code == 200

@@ -1,9 +1,10 @@
 """Classes: their presets, how they change, and that the database and Python agree on what they claim."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 from hypothesis import given
@@ -15,11 +16,17 @@ from governance.audit.models import Entry, Place
 from governance.audit.retention import RetentionRefused, claiming, classes, ends, is_kept, longest, words
 from governance.audit.retention_models import RetentionClass, Tally
 from tests import personas
-from tests.governance.audit.pruned import acts, kept_for, prune, rest, submissions, the_log
+from tests.governance.audit.pruned import acts, empty_queue, kept_for, prune, rest, submissions, the_log
 from tests.lineage.stories import undone
 from tests.lineage.worlds import examples
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def queue(transactional_db: None) -> Iterator[None]:
+    with empty_queue():
+        yield
 
 
 def test_presets_are_made_once_and_are_on_record() -> None:
@@ -157,10 +164,9 @@ def counted() -> dict:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("queue")
 def test_the_tally_follows_the_log_and_pruning(tmp_path, settings) -> None:
     settings.VAR = tmp_path
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE governance_waiting")
     kept_for(6)
     submissions(60)
     acts(300, days_ago=40)

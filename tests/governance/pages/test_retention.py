@@ -1,6 +1,7 @@
 """The page Retention: who may change what, and that it says what the database says."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,10 +20,16 @@ from governance.audit.retention import classes
 from governance.audit.retention_models import Hold, Pruning, RetentionClass, Scope
 from governance.audit.snapshot import path_of
 from tests import personas
-from tests.governance.audit.pruned import acts, kept_for, prune, submissions, the_log
+from tests.governance.audit.pruned import acts, empty_queue, kept_for, prune, submissions, the_log
 
 pytestmark = pytest.mark.django_db
 PAGE = "governance:retention"
+
+
+@pytest.fixture
+def queue(transactional_db: None) -> Iterator[None]:
+    with empty_queue():
+        yield
 
 
 @pytest.fixture
@@ -153,10 +159,9 @@ def test_the_forecast_names_what_is_kept_for_ever() -> None:
 
 # --- after a pruning ------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("queue")
 def test_the_page_and_the_commands_tell_of_a_pruning(client: Client, tmp_path: Path, settings: Any) -> None:
     settings.VAR = tmp_path
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE governance_waiting")
     kept_for(6)
     submissions(200)
     acts(200)
@@ -182,10 +187,9 @@ def test_the_page_and_the_commands_tell_of_a_pruning(client: Client, tmp_path: P
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("queue")
 def test_the_command_says_what_would_go(tmp_path: Path, settings: Any) -> None:
     settings.VAR = tmp_path
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE governance_waiting")
     with pytest.raises(CommandError, match="nothing of the log"):
         call_command("prune", "--dry-run")
     kept_for(1)
