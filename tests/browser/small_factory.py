@@ -1,5 +1,8 @@
 """What the browser tests look at: a little of everything that pages can show."""
 
+from django.utils import timezone
+
+from lineage.intake import refused
 from tests.lineage.pages import told
 
 DATASET = "dataset:bank/customers"
@@ -74,3 +77,15 @@ def tell_it() -> None:
     )
     for _ in range(3):
         told.tell("openlineage", BROKEN, source="airflow-night")
+    _lacking()
+
+
+def _lacking() -> None:
+    """A source that numbers its events and left many numbers out, a run that never ended, refused pushes."""
+    for number in range(1, 130, 2):
+        sequence = {"sequence": str(number), "sequencetype": "Integer"}
+        told.event("usage.recorded", {"meters": {"requests": 1}}, number=number, source="till", **sequence)
+    told.run("stuck", 70, reads=("raw",), state="START")
+    refused.count("openlineage", "", 401, "authentication_failed", timezone.now())
+    refused.count("cloudevents", "till", 413, "too_large", timezone.now())
+    refused.write()

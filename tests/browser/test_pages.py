@@ -25,6 +25,11 @@ PAGES = {
     "deployment": f"/node/?key={quote(small_factory.DEPLOYMENT)}",
     "no key": "/node/?key=nonsense",
     "intake": "/intake/",
+    "sources": "/sources/",
+    "source, numbers": "/sources/report/?door=cloudevents&name=till",
+    "source, runs": "/sources/report/?door=openlineage&name=airflow",
+    "source, nobody": "/sources/report/?door=openlineage&name=",
+    "source, no numbers": "/sources/report/?door=cloudevents&name=catalogue&from=2026-01-01&to=2026-02-01",
     "connect": "/connect/?tool=spark",
     "first event": "/connect/arrived/?source=airflow&since=2026-01-01T00:00:00Z",
 }

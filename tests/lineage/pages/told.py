@@ -49,12 +49,13 @@ def run(
     facets: dict[str, Any] | None = None,
     namespace: str = "bank",
     source: str = "airflow",
+    state: str = "COMPLETE",
 ) -> Arrival:
     """A completed run of a job, one hour after the one before; `facets` are those of its outputs."""
     return tell(
         "openlineage",
         {
-            "eventType": "COMPLETE",
+            "eventType": state,
             "eventTime": (START + timedelta(hours=number)).isoformat(),
             "run": {"runId": str(uuid5(_IDS, f"{job}/{number}"))},
             "job": {"namespace": namespace, "name": job},
@@ -75,7 +76,9 @@ def facet(**values: Any) -> dict[str, Any]:
     }
 
 
-def event(type_: str, data: dict[str, Any], *, number: int = 0, source: str = "catalogue") -> Arrival:
+def event(
+    type_: str, data: dict[str, Any], *, number: int = 0, source: str = "catalogue", **extensions: str
+) -> Arrival:
     """A CloudEvent of the factory's vocabulary."""
     return tell(
         "cloudevents",
@@ -86,6 +89,7 @@ def event(type_: str, data: dict[str, Any], *, number: int = 0, source: str = "c
             "type": f"factory.{type_}",
             "time": (START + timedelta(hours=number)).isoformat(),
             "data": data,
+            **extensions,
         },
         source=source,
     )
