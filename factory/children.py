@@ -57,7 +57,7 @@ class Child:
     def start(self) -> None:
         if not self.terminal:
             rotate(self.log)
-            self.file = self.log.open("ab")
+            self.file = self.log.open("ab", buffering=0)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
@@ -107,8 +107,10 @@ class Child:
         if said is None:
             return True
         if self.file:
-            self.file.write(said)
-            self.file.flush()
+            try:
+                self.file.write(said)
+            except OSError:
+                pass  # the disk is full: that is no reason to stop
         *lines, self.rest = (self.rest + said).replace(b"\r", b"\n").split(b"\n")
         if not said and self.rest:
             lines, self.rest = [*lines, self.rest], b""

@@ -26,6 +26,8 @@ from factory.children import HOME, MOST_FAILURES, Child, expand, hear_all, show,
 from factory.database import DatabaseProblem, Server
 
 WEB_START_SECONDS = 120
+#: With less free the database may not even recover: the files of its write-ahead log have 16 MB each.
+NO_ROOM_BYTES = 64_000_000
 
 
 class Stop(Exception):
@@ -85,9 +87,8 @@ class Supervisor:
             self.server.start()
         self.do("migrate", "migrate", "--noinput", "--verbosity", "1")
         self.collect_static_files()
-        metrics = self.var / "run" / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir()
+        shutil.rmtree(self.metrics, ignore_errors=True)
+        self.metrics.mkdir(mode=0o700)
         for line in (HOME / "Procfile").read_text().splitlines():
             name, _, command = line.partition(": ")
             self.launch(name, [expand(word, self.environ()) for word in shlex.split(command)])
@@ -104,7 +105,20 @@ class Supervisor:
         stop_all(self.children, self.selector)
         if self.server:
             self.server.stop()
+        shutil.rmtree(self.metrics, ignore_errors=True)
         self.say("stopped")
+
+    @property
+    def metrics(self) -> Path:
+        """The folder in which the web processes count; in memory where that can be had.
+
+        They map its files: on a disk that is full the kernel would kill them (SIGBUS) for counting.
+        """
+        memory = Path("/dev/shm")  # noqa: S108 made by us with mode 0700, or the start fails
+        mark = sha256(str(self.var).encode()).hexdigest()[:16]
+        if os.access(memory, os.W_OK):
+            return memory / f"plumbline-metrics-{os.geteuid()}-{mark}"
+        return self.var / "run" / "metrics"
 
     # --- children ---------------------------------------------------------------------------------
     def environ(self) -> dict[str, str]:
@@ -115,7 +129,7 @@ class Supervisor:
             "PORT": str(self.settings.PORT),
             "HOST": self.settings.HOST,
             "PLUMBLINE_VAR": str(self.var),
-            "PROMETHEUS_MULTIPROC_DIR": str(self.var / "run" / "metrics"),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -152,18 +166,44 @@ class Supervisor:
         self.breathe()
         if self.server and self.server.process and (code := self.server.process.poll()) is not None:
             self.say(f"the database ended (exit code {code}); it is started again")
-            self.server.start()
+            self.start_database_again(self.server)
         for child in self.children:
             if child.process is None and time.monotonic() >= child.start_at:
                 child.start()
                 child.listen(self.selector)
             elif not child.once and (code := child.ended()) is not None:
                 delay = child.plan_restart()
-                if child.failures > (MOST_FAILURES if self.up else 0):
+                if child.failures > (MOST_FAILURES if self.up else 0) and not (self.up and self.no_room()):
                     raise preflight.Unfit(
                         f"{child.name} ended (exit code {code}) and won't run; see {child.log}"
                     )
                 self.say(f"{child.name} ended (exit code {code}); it is started again in {delay:.0f} s")
+
+    def start_database_again(self, server: Server) -> None:
+        """Start it; while the disk is full, wait for room: until then the doors refuse, and say why.
+
+        Raises:
+            Stop: we were asked to.
+            DatabaseProblem: it won't start, and not for want of room.
+        """
+        told = False
+        while True:
+            try:
+                return server.start()
+            except DatabaseProblem:
+                if not self.no_room():
+                    raise
+            if not told:
+                self.say(f"the disk of {self.var} is full; the database starts when there is room")
+                told = True
+            wait_until = time.monotonic() + 5
+            while time.monotonic() < wait_until:
+                hear_all(self.selector, 0.5)
+                self.breathe()
+
+    def no_room(self) -> bool:
+        """Whether the disk is so full that nothing can be expected to run."""
+        return shutil.disk_usage(self.var).free < NO_ROOM_BYTES
 
     # --- the steps --------------------------------------------------------------------------------
     def collect_static_files(self) -> None:
