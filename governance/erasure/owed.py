@@ -34,7 +34,8 @@ def erased() -> dict[Target, datetime]:
         found[target] = max(found.get(target, at), at)
 
     for entry in Entry.objects.filter(action="subject.erased").only("targets", "leaf", "apart"):
-        add(entry.targets[0], datetime.fromisoformat(entry.detail["upto"]))
+        if upto := entry.detail.get("upto"):
+            add(entry.targets[0], datetime.fromisoformat(upto))
     file = settings.VAR / "erased"
     if file.exists():
         for line in file.read_text().splitlines():

@@ -49,7 +49,7 @@ WORDS = {
     "snapshots": "snapshot files that hold parts of the record",
 }
 KINDS = {
-    "subject": "Whom outcomes are about",
+    "subject": "A data subject: whom outcomes are about",
     "person": "A person with an account here",
     "submission": "One submission",
 }

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 
 from lineage.entities.models import Retracted
 from lineage.graph.models import ClaimFact, Edge
+from lineage.intake.erase_models import ERASED
 from lineage.intake.models import Outcome, Reading, Submission
 from lineage.intake.vault import BodyDestroyed, open_body
 from lineage.pages.sources import DOORS
@@ -128,6 +129,7 @@ def submission(request: HttpRequest, pk: UUID) -> HttpResponse:
         "more_readings": len(readings) > SHOWN_READINGS,
         "marked": marked,
         "body": shown,
+        "erased": any(reading.code == ERASED for reading in readings),
         "edges": edges[:SHOWN_EDGES],
         "more_edges": len(edges) > SHOWN_EDGES,
     }

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE
@@ -22,6 +23,7 @@ from lineage.intake.record import record
 from lineage.intake.replay import replay
 from lineage.intake.sources import in_quarantine
 from lineage.intake.vault import BodyDestroyed, open_body
+from tests import personas
 from tests.lineage import stories
 from tests.lineage.stories import RECEIVED, Sent, answered, deployed, registered, retracted, send, told
 
@@ -225,6 +227,21 @@ def test_a_setting_alone_opens_nothing() -> None:
     act(subject(ANNA))
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL plumbline.erasing = 'yes'; UPDATE lineage_statement SET body = ''")
+
+
+def test_the_page_of_a_submission_says_what_was_erased(client: Client) -> None:
+    send(deployed("scoring", "risk", "1", 2), answered("loan-of-anna", "scoring", 10, subject_digest=ANNA))
+    whole = Submission.objects.latest("number").pk
+    part = batch(
+        answered("loan-of-anna-2", "scoring", 10, subject_digest=ANNA),
+        answered("loan-of-bert", "scoring", 11, subject_digest=BERT),
+    )
+    act(subject(ANNA))
+    client.force_login(personas.alice())
+    assert "The body was erased" in client.get(f"/submission/{whole}/").content.decode()
+    page = client.get(f"/submission/{part}/").content.decode()
+    assert "in the places of erased events" in page and "loan-of-bert" in page
+    assert client.get(f"/submission/{whole}/body/").status_code == 404
 
 
 def test_a_person_named_in_events_is_found_by_name() -> None:
