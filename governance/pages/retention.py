@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -52,7 +53,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "forecast": found,
         "steps": found.steps[:STEPS_SHOWN],
         "more_steps": len(found.steps) > STEPS_SHOWN,
-        "holds": Hold.objects.select_related("placed_by", "lifted_by").order_by("lifted_at", "-placed_at"),
+        "holds": Hold.objects.select_related("placed_by", "lifted_by").order_by(
+            F("lifted_at").desc(nulls_first=True), "-placed_at"
+        ),
         "prunings": shown,
         "at_work": any(one.finished_at is None for one, _ in shown),
         "may_change": _may_change(request),
