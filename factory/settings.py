@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "resume replays": {"task": "lineage.intake.work.resume_replays", "schedule": 60},
     "watch sources": {"task": "lineage.intake.watch.watch_sources", "schedule": 15},
     "resume verifications": {"task": "governance.audit.verifying.resume_verifications", "schedule": 60},
+    "thin checkpoints": {"task": "governance.audit.thin.thin_checkpoints", "schedule": 3600},
     "verify the log": {"task": "governance.audit.verifying.verify_nightly", "schedule": 24 * 3600},
     "resume erasures": {"task": "governance.erasure.erase.resume_erasures", "schedule": 60},
     "erase again": {"task": "governance.erasure.owed.erase_again", "schedule": 600},

@@ -2,6 +2,7 @@
 
 from governance.audit.pruning import prune_what_is_due, resume_prunings, run_pruning
 from governance.audit.tally import count_entries
+from governance.audit.thin import thin_checkpoints
 from governance.audit.verifying import resume_verifications, run_verification, verify_nightly
 from governance.erasure.erase import resume_erasures, run_erasure
 from governance.erasure.owed import erase_again
@@ -18,5 +19,6 @@ __all__ = [
     "run_erasure",
     "run_pruning",
     "run_verification",
+    "thin_checkpoints",
     "verify_nightly",
 ]
