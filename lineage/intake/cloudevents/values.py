@@ -25,6 +25,8 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code,
 #: Powers of ten beyond which no number is a quantity of anything.
 MAX_EXPONENT = 100
 _UNSIGNED = r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
+#: As text without an exponent, so that a pattern can say the bound too.
+_SHARE = r"0(\.[0-9]+)?|1(\.0+)?"
 
 
 class Number(Decimal):
@@ -85,9 +87,11 @@ class Quantity(Number):
 class Share(Quantity):
     """A part of a whole, 0 to 1."""
 
+    text_form = re.compile(_SHARE)
     SCHEMA: ClassVar[dict[str, Any]] = {
         **Quantity.SCHEMA,
         "maximum": 1,
+        "pattern": f"^({_SHARE})$",
         "description": "A part of a whole, from 0 to 1.",
     }
 

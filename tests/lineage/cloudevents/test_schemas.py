@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -82,6 +82,7 @@ def variants(draw: st.DrawFn) -> tuple[str, Any]:
     return event_type, data
 
 
+@example(("factory.deployment.changed", {**FULL["factory.deployment.changed"], "share": "1.5"}))
 @settings(max_examples=800, deadline=None)
 @given(variants())
 def test_the_schema_and_the_reader_agree(variant: tuple[str, Any]) -> None:
