@@ -90,8 +90,8 @@ def test_the_schema_and_the_reader_agree(variant: tuple[str, Any]) -> None:
     try:
         read(event(event_type, data))
     except Refused as refused:
-        # a schema can't compare two times, nor count the digits of a number
-        beyond_schemas = "before it starts" in refused.reason or "power of" in refused.reason
+        # a schema can't compare two times, count the digits of a number, or add up lengths
+        beyond_schemas = any(words in refused.reason for words in ("before it starts", "power of", "in all"))
         assert beyond_schemas or not VALIDATORS[event_type].is_valid(data), refused.reason
     else:
         VALIDATORS[event_type].validate(data)
