@@ -12,6 +12,7 @@ from django.utils import timezone
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE, Actor, actor_of, record
 from governance.audit.retention_models import Hold, Scope
+from governance.audit.subjects import hidden
 from lineage.entities.keys import VERSION_KIND, BadKey, NodeKey
 
 #: Whoever places a hold, and whoever destroys something, takes this lock of its transaction first: so a hold
@@ -112,7 +113,7 @@ def _person(request: HttpRequest | None) -> Any:
 
 
 def _said(hold: Hold, reason: str) -> dict[str, Any]:
-    of = {"scope": hold.scope, "node": hold.node, "source": hold.source}
+    of = {"scope": hold.scope, "node": "".join(hidden([hold.node])), "source": hold.source}
     ends = {"begins_at": hold.begins_at, "ends_at": hold.ends_at}
     detail = {name: value for name, value in of.items() if value}
     detail |= {name: moment.isoformat() for name, moment in ends.items() if moment}
@@ -126,7 +127,8 @@ def in_scope(hold: Hold) -> tuple[str, list[Any]]:
     match hold.scope:
         case Scope.NODE:
             ids, keys = nodes_of(hold.node)
-            return f"(e.targets && %s OR {_SPEAKS_OF.format(submission='e.id')})", [keys, ids, ids, ids]
+            told = [hidden(keys), ids, ids, ids]
+            return f"(e.targets && %s OR {_SPEAKS_OF.format(submission='e.id')})", told
         case Scope.SOURCE:
             return "(e.actor_type = 'source' AND e.actor_id = %s)", [hold.source]
         case Scope.TIME:
@@ -143,7 +145,7 @@ def entries_of_node(key: str) -> tuple[str, list[Any]]:
     ids, keys = nodes_of(key)
     query = f"""SELECT id FROM governance_entry WHERE targets && %s UNION
                 SELECT id FROM governance_entry WHERE {_SPEAKS_OF.format(submission="id")}"""
-    return query, [keys, ids, ids, ids]
+    return query, [hidden(keys), ids, ids, ids]
 
 
 #: That a submission says something of one of the nodes. From the nodes to the submissions, because readings
@@ -198,7 +200,7 @@ def _touches(hold: Hold, targets: list[str]) -> bool:
                 SELECT n.* FROM unnest(%s::text[], %s::text[]) AS a(type, id)
                 JOIN governance_entry n ON n.actor_type = a.type AND n.actor_id = a.id
             ) e WHERE {condition} LIMIT 1""",
-        [targets, submissions, [kind for kind, _ in people], [id_ for _, id_ in people], *params],
+        [hidden(targets), submissions, [kind for kind, _ in people], [id_ for _, id_ in people], *params],
     )
     return bool(found) or _covers_one(hold, submissions)
 

@@ -20,7 +20,7 @@ from factory.kit.background import Progress
 from factory.kit.recording import Actor, record
 from governance.audit.holds import held, wait_for_holds
 from governance.audit.retention_models import Hold
-from governance.audit.subjects import seal, unseal
+from governance.audit.subjects import hidden, seal, unseal
 from governance.erasure import account
 from governance.erasure.models import Erasure
 from governance.erasure.plan import snapshots, targets_of
@@ -114,6 +114,9 @@ def work(asked: Erasure, progress: Progress) -> dict[str, Any]:
 
 def _step(asked: Erasure, events: list[EventId]) -> None:
     if events:
+        # of holds that were lifted; one that stands forbids the act
+        for key in map(str, nodes_named(events)):
+            Hold.objects.filter(node=key).update(node=hidden([key])[0])
         counts = events_erased.erase(asked.pk, f"{asked.actor[0]}:{asked.actor[1]}", events)
         before = Counts(**{name: asked.counts.get(name, 0) for name in Counts._fields})
         asked.counts |= before.plus(counts)._asdict()

@@ -4,7 +4,7 @@ The graph stays: an outcome is still an answer of its deployment and of the vers
 name and without what it says. `rebuild` and `replay` come to the same erased state afterwards.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -95,45 +95,35 @@ def events_of(submission: UUID) -> list[EventId]:
 
 def count(events: Collection[EventId]) -> Counts:
     """Return what erasing these events would destroy."""
-    [found] = fetch(
-        """
-        WITH hit AS (SELECT * FROM unnest(%s::uuid[], %s::int[]) AS e(submission_id, index)),
-        bodies AS (
-            SELECT b.submission_id, (SELECT count(DISTINCT r.index) FROM lineage_reading r
-                WHERE r.submission_id = b.submission_id AND r.code <> 'erased'
-                  AND NOT EXISTS (SELECT FROM hit WHERE hit.submission_id = r.submission_id
-                                                    AND hit.index = r.index)) AS others
-            FROM (SELECT DISTINCT submission_id FROM hit) b
-            WHERE EXISTS (SELECT FROM lineage_bodykey k WHERE k.submission_id = b.submission_id)
-        ), readings AS (
-            SELECT r.id FROM hit JOIN lineage_reading r USING (submission_id, index)
-        ), said AS (
-            SELECT s.id, n.id AS node, n.kind, s.body
-            FROM readings r JOIN lineage_statement s ON s.reading_id = r.id
-            JOIN lineage_node n ON n.id = s.node_id
-        )
-        SELECT (SELECT count(*) FROM hit), (SELECT count(*) FROM bodies WHERE others = 0),
-               (SELECT count(*) FROM bodies WHERE others > 0), (SELECT count(*) FROM readings),
-               (SELECT count(*) FROM said WHERE body <> %s),
-               (SELECT count(DISTINCT node) FROM said WHERE kind = ANY(%s))
-        """,
-        [*_columns(events), _EMPTY, list(NAMED)],
+    hit = Counter(submission for submission, _ in events)
+    bodies = fetch(
+        """SELECT r.submission_id, count(DISTINCT r.index)
+           FROM lineage_reading r JOIN lineage_bodykey k USING (submission_id)
+           WHERE r.submission_id = ANY(%s) AND r.code <> 'erased' GROUP BY 1""",
+        [list(hit)],
     )
-    return Counts(*found)
+    readings = [row.id for row in _readings(events)]
+    statements, nodes = _statements(readings)
+    return Counts(
+        events=len(events),
+        bodies=sum(1 for submission, there in bodies if there <= hit[submission]),
+        bodies_in_part=sum(1 for submission, there in bodies if there > hit[submission]),
+        readings=len(readings),
+        statements=len(statements),
+        nodes=len(_alone([node for node, kind in nodes.items() if kind in NAMED], readings)),
+    )
 
 
 def nodes_named(events: Collection[EventId]) -> list[NodeKey]:
-    """Return the outcomes that these events tell of, and the people: their names would go."""
+    """Return the outcomes that these events tell of, and the people: their names go, unless others are left
+    that tell of them too."""
     if not events:
         return []
     rows = fetch(
         """SELECT DISTINCT n.kind, n.namespace, n.name, n.version
-           FROM unnest(%s::uuid[], %s::int[]) AS e(submission_id, index)
-           JOIN lineage_reading r USING (submission_id, index)
-           JOIN lineage_statement s ON s.reading_id = r.id
-           JOIN lineage_node n ON n.id = s.node_id
-           WHERE n.kind = ANY(%s) ORDER BY 1, 2, 3""",
-        [*_columns(events), list(NAMED)],
+           FROM lineage_statement s JOIN lineage_node n ON n.id = s.node_id
+           WHERE s.reading_id = ANY(%s) AND n.kind = ANY(%s) ORDER BY 1, 2, 3""",
+        [[row.id for row in _readings(events)], list(NAMED)],
     )
     return [NodeKey(*row) for row in rows]
 
@@ -150,13 +140,14 @@ def erase(erasure: UUID, by: str, events: Collection[EventId]) -> Counts:
     `erasure` is the act's id and `by` who does it: the database keeps both with what was erased.
     Raises OperationalError where writers hold the turnstile for too long; nothing has changed then.
     """
-    known_at = next_moment()
     readings = _readings(events)
-    hit: dict[UUID, set[int]] = defaultdict(set)
-    for submission, index in (*events, *((row.submission, row.event) for row in readings)):
-        hit[submission].add(index)
-    destroyed, rests = _bodies(hit)
-    statements, nodes, named = _statements([row.id for row in readings])
+    prepared = _prepare(events, readings)
+    # everybody who pushes waits from here on
+    known_at = next_moment()
+    if (now := _readings(events)) != readings:
+        readings, prepared = now, _prepare(events, now)
+    hit, destroyed, rests, statements, nodes = prepared
+    named = _alone({node for node, kind in nodes.items() if kind in NAMED}, [row.id for row in readings])
     done = Counts(
         sum(map(len, hit.values())),
         len(destroyed),
@@ -186,8 +177,26 @@ def erase(erasure: UUID, by: str, events: Collection[EventId]) -> Counts:
            SELECT 1""",
         list(_columns((submission, index) for submission, found in hit.items() for index in found)),
     )
-    _fold_again(nodes, known_at)
+    _fold_again(set(nodes), known_at)
     return done
+
+
+class _Prepared(NamedTuple):
+    """What is to be done: the places of events in their submissions, bodies that go, what is left of others
+    and of statements, and the nodes that are to be folded again, with their kinds."""
+
+    hit: dict[UUID, set[int]]
+    destroyed: list[UUID]
+    rests: "list[_Rest]"
+    statements: list[tuple[int, bytes]]
+    nodes: dict[int, str]
+
+
+def _prepare(events: Collection[EventId], readings: "list[_Reading]") -> _Prepared:
+    hit: dict[UUID, set[int]] = defaultdict(set)
+    for submission, index in (*events, *((row.submission, row.event) for row in readings)):
+        hit[submission].add(index)
+    return _Prepared(hit, *_bodies(hit), *_statements([row.id for row in readings]))
 
 
 class _Reading(NamedTuple):
@@ -277,9 +286,19 @@ def _without(submission: Submission, indexes: set[int]) -> bytes | None:
     return b"[" + b",".join(left) + b"]" if set(left) != {b"null"} else None
 
 
-def _statements(readings: list[int]) -> tuple[list[tuple[int, bytes]], set[int], set[int]]:
-    """Return what is left of the statements of these readings, the nodes that are to be folded again, and
-    those whose name goes."""
+def _alone(nodes: Collection[int], readings: list[int]) -> set[int]:
+    """Return those of the nodes of which nothing but these readings speaks."""
+    rows = fetch(
+        """SELECT node FROM unnest(%s::bigint[]) AS n(node) WHERE NOT EXISTS (
+               SELECT FROM lineage_statement o JOIN lineage_reading r ON r.id = o.reading_id
+               WHERE o.node_id = n.node AND r.code <> 'erased' AND NOT r.id = ANY(%s))""",
+        [list(nodes), readings],
+    )
+    return {node for (node,) in rows}
+
+
+def _statements(readings: list[int]) -> tuple[list[tuple[int, bytes]], dict[int, str]]:
+    """Return what is left of the statements of these readings, and the nodes that are to be folded again."""
     rows = fetch(
         """SELECT s.id, s.body, n.id, n.kind
            FROM lineage_statement s JOIN lineage_node n ON n.id = s.node_id
@@ -287,16 +306,13 @@ def _statements(readings: list[int]) -> tuple[list[tuple[int, bytes]], set[int],
         [readings],
     )
     left: list[tuple[int, bytes]] = []
-    nodes: set[int] = set()
-    named: set[int] = set()
+    nodes: dict[int, str] = {}
     for id_, body, node, kind in rows:
-        if kind in NAMED:
-            named.add(node)
-            nodes.add(node)
+        if kind in NAMED or bytes(body) != _EMPTY:
+            nodes[node] = kind
         if bytes(body) != _EMPTY:
-            nodes.add(node)
             left.append((id_, _left_of(bytes(body))))
-    return left, nodes, named
+    return left, nodes
 
 
 def _left_of(body: bytes) -> bytes:

@@ -140,6 +140,7 @@ def test_a_legal_hold_refuses(scope: Scope, of: dict[str, Any]) -> None:
     assert found(*CLEAR) == set(CLEAR)
     holds.lift(hold, reason="closed")
     done(anna())
+    assert found(*CLEAR) == set(), "nor does the lifted hold, or its entry, say the name"
 
 
 def test_a_hold_that_comes_in_between_stops_it() -> None:

@@ -195,6 +195,18 @@ def test_one_submission_with_all_that_was_read_from_it() -> None:
     assert (stories.edges(), stories.nodes()) == graph
 
 
+def test_one_of_several_submissions_about_an_outcome_leaves_its_name() -> None:
+    send(*about_anna())
+    feedback = Submission.objects.order_by("number")[5]
+    planned = erase.count(events_of(feedback.pk))
+    assert erase.erase(uuid4(), "console", events_of(feedback.pk)) == planned
+    assert planned.nodes == 0 and found("she-called-us") == set()
+    state = NodeState.objects.get(kind="outcome", name="loan-of-anna-1")
+    assert state.attributes["result"] == "no-income"
+    act(subject(ANNA))
+    assert found(*CLEAR) == set()
+
+
 def test_before_the_act_it_is_counted_and_nothing_happens() -> None:
     send(*about_anna())
     batch(answered("loan-of-anna", "scoring", 10, "b", subject_digest=ANNA), answered("bert", "scoring", 11))
