@@ -24,7 +24,7 @@ from governance.audit.keys import signers
 from governance.audit.leaf import Act
 from governance.audit.models import Checkpoint, Log, Place
 from governance.audit.private_keys import BadKey
-from governance.audit.store import current_log, head_of, reader
+from governance.audit.store import Missing, current_log, head_of, reader
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.edge import Edge
 from governance.audit.tlog.tiles import Tile
@@ -62,9 +62,9 @@ class Refused(Exception):
 class Sequencer:
     """Works off what waits, a round at a time.
 
-    `checks` are called before the first round, and again after every failure, with the current log and
-    its head, where it has one; they raise Refused. `signed` are called with every new
-    checkpoint once it is committed.
+    `checks` are called before the first round, and again after every failure and where the log has shrunk,
+    with the current log and its head, where it has one; they raise Refused. `signed` are called with every
+    new checkpoint once it is committed.
     """
 
     def __init__(
@@ -117,6 +117,8 @@ class Sequencer:
                 return 0
             current = current_log() or begin()
             head = head_of(current)
+            if _has_shrunk(current, head, edge):
+                self._checked = False
             if not self._checked:
                 for check in self._checks:
                     check(current, head)
@@ -127,6 +129,14 @@ class Sequencer:
             for tell in self._signed:
                 tell(current, new)
         return count
+
+
+def _has_shrunk(current: Log, head: Checkpoint | None, known: tuple[int, Edge] | None) -> bool:
+    """Whether the log was larger in our last round.
+
+    Behind a pool or a proxy a database can be exchanged for an older copy without a connection failing.
+    """
+    return known is not None and known[0] == current.pk and known[1].size > (head.size if head else 0)
 
 
 def _integrate(
@@ -166,7 +176,13 @@ def _integrate(
 
 
 def _read(current: Log, size: int) -> Edge:
-    return Edge.read(size, reader(current))
+    try:
+        return Edge.read(size, reader(current))
+    except (Missing, ValueError) as error:
+        raise Refused(
+            f"the tiles of the log {current.origin} don't reach to the {size:,} entries that were signed: "
+            f"they were changed ({error}). Restore them from a backup or an export."
+        ) from error
 
 
 def put_tiles(current: Log, tiles: dict[Tile, bytes]) -> None:

@@ -134,6 +134,30 @@ def test_another_tree_is_never_signed_over_the_same_log() -> None:
 
 
 @pytest.mark.django_db
+def test_a_log_without_its_tiles_is_refused_in_words() -> None:
+    act(3)
+    Sequencer().round()
+    for damage in ("UPDATE governance_tile SET data = 'x'", "DELETE FROM governance_tile"):
+        connection.cursor().execute(damage)
+        with pytest.raises(Refused, match="were changed"):
+            Sequencer().round()
+
+
+@pytest.mark.django_db
+def test_a_database_that_was_exchanged_for_an_older_one_is_checked_again() -> None:
+    seen: list[int] = []
+    sequencer = Sequencer(checks=[lambda log, newest: seen.append(newest.size if newest else 0)])
+    act(3)
+    sequencer.round()
+    with transaction.atomic():
+        act(2)
+        sequencer.round()
+        transaction.set_rollback(True)
+    sequencer.round()
+    assert seen == [0, 3]
+
+
+@pytest.mark.django_db
 def test_a_check_that_refuses_keeps_everything_waiting() -> None:
     def refuse(*_: Any) -> None:
         raise Refused("behind")
