@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -22,6 +21,7 @@ from governance.audit.verify.check import verify
 from governance.audit.verify.stores import Archive
 from governance.audit.witnessing import Witnessing
 from tests import personas
+from tests.governance.audit.behind import change
 from tests.governance.audit.tlog.logs import signer
 from tests.governance.audit.witness.witnesses import served
 
@@ -39,12 +39,6 @@ def acts(count: int) -> list[str]:
     written = [str(record("page.read", actor=SYSTEM, detail={"number": n})) for n in range(count)]
     Sequencer().round()
     return written
-
-
-def change(statement: str) -> None:
-    """Change the log behind the database's back, as its owner could."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL session_replication_role = replica; {statement}")
 
 
 def test_before_anything_is_signed(alice: Client) -> None:
@@ -115,6 +109,17 @@ def test_a_verification_is_done_in_the_background(alice: Client, django_capture_
         (
             "UPDATE governance_tile SET data = overlay(data PLACING '\\x00'::bytea FROM 1) WHERE level = 1",
             "tile/1/000.p/1",
+        ),
+        # What is shown and searched, and the log does not hash.
+        ("UPDATE governance_entry SET actor_type = 'user', actor_id = 'eve' WHERE id = '{id}'", "entry 200"),
+        ("UPDATE governance_entry SET targets = '{{run:a/b/c}}' WHERE id = '{id}'", "entry 200"),
+        (
+            "UPDATE governance_entry SET occurred_at = occurred_at - interval '1 day' WHERE id = '{id}'",
+            "entry 200",
+        ),
+        (
+            "UPDATE governance_entry SET apart = '{{\"reason\":\"no\"}}'::bytea WHERE id = '{id}'",
+            "entry 200",
         ),
     ],
 )
