@@ -88,12 +88,14 @@ def differing(log: Log, tile: Tile, bundle: bytes) -> Iterator[Finding]:
         return
 
 
-def nowhere(most: int) -> Iterator[Finding]:
-    """Yield entries that lists show, and that neither have a place in a log nor wait for one."""
+def nowhere(size: int, most: int) -> Iterator[Finding]:
+    """Yield entries that lists show and that neither have a place in a log nor wait for one.
+
+    `size` is that of the log, behind which they are put.
+    """
+    problem = "it is in no log and does not wait for its place: it was put in by hand"
     for (id_,) in fetch(_NOWHERE, [most]):
-        yield Finding(
-            f"entry {id_}", "it is in no log and does not wait for its place: it was put in by hand"
-        )
+        yield Finding(f"entry {id_}", problem, position=size)
 
 
 def _wrong(row: list[Any], entry: bytes) -> list[str]:
