@@ -1,8 +1,10 @@
 """The ground of every test: real PostgreSQL, the embedded one unless DATABASE_URL names another."""
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Pages are tested without collecting static files first.
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    # A thread would write past the test's transaction.
+    settings.REFUSALS_WRITTEN_AFTER = 0
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     if settings.EMBEDDED_DATABASE:
         stack = ExitStack()
         config.add_cleanup(stack.close)
         stack.enter_context(running(settings.VAR))
+
+
+@pytest.fixture(autouse=True)
+def _queue_of_the_log(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """Empty the queue after tests that commit: it has no model, so Django doesn't flush it."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
+        from django.db import connection
+
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM governance_waiting")
