@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, and make. Everything else is brought: `make run` starts Plumbline.
 .DEFAULT_GOAL := help
-.PHONY: help run stop token administrator sample backup restore test check style types layers release bench bench-large clean install
+.PHONY: help run stop token administrator sample backup restore test check style types layers release bench bench-large soak clean install
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -28,6 +28,7 @@ help:
 	@echo "make test     run every test (ARGS='-k trace' picks some)"
 	@echo "make check    style, types, layers, migrations, OpenAPI, settings for production"
 	@echo "make bench    measure (ARGS=log: one section of intake, traces, pages, log, trail; bench-large: more)"
+	@echo "make soak     kill everything 1,000 times: nothing may be lost (SOAK=n; SEED=s: the same kills again)"
 	@echo "make clean    remove what is built; never data in var/"
 
 run: install
@@ -82,6 +83,9 @@ bench: install
 # The trail at 30 million entries: some 25 GB of disk and an hour.
 bench-large: install
 	@BENCH=large exec $(PY) -m tests.bench $(or $(ARGS),trail)
+
+soak: install
+	@SOAK="$(SOAK)" SEED="$(SEED)" exec $(PY) -m tests.soak
 
 clean:
 	rm -rf .venv node_modules build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

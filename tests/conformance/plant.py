@@ -73,12 +73,10 @@ class Plant:
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(parents=True)
         environ = self.environ()
-        line = next(x for x in (HOME / "Procfile").read_text().splitlines() if x.startswith("web: "))
-        command = [expand(word, environ) for word in shlex.split(line.partition(": ")[2])]
         log = self.var / "web.log"
         with log.open("ab") as file:
             popen = subprocess.Popen(
-                [sys.executable, *command[1:]],
+                command("web", environ),
                 env=environ,
                 cwd=HOME,
                 stdin=subprocess.DEVNULL,
@@ -123,6 +121,27 @@ class Plant:
         assert self.process is not None
         pid = self.process.popen.pid
         return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[None]:
+        """Run another line of the Procfile on the same database inside the block."""
+        environ = self.environ()
+        with (self.var / f"{name}.log").open("ab") as file:
+            child = subprocess.Popen(command(name, environ), cwd=HOME, env=environ, stdout=file, stderr=file)
+        try:
+            yield
+        finally:
+            child.terminate()
+            child.wait(20)
+
+    def kill_a_worker(self) -> None:
+        """kill -9 of one worker; return when the web server has started another by itself."""
+        gone = self.worker_pids()[0]
+        os.kill(gone, signal.SIGKILL)
+        deadline = time.monotonic() + START_SECONDS
+        while len(set(self.worker_pids()) - {gone}) < self.workers:
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.2)
 
     def memory(self) -> int:
         """Return the largest resident set of a worker so far, in bytes (VmHWM counts peaks too)."""
@@ -174,6 +193,14 @@ def _status(pid: int, name: str) -> int:
         if line.startswith(name):
             return int(line.split()[1]) * 1024
     raise LookupError(name)
+
+
+def command(name: str, environ: dict[str, str]) -> list[str]:
+    """Return the command of a line of the Procfile, run by the Python that we run in."""
+    line = next(x for x in (HOME / "Procfile").read_text().splitlines() if x.startswith(f"{name}: "))
+    words = [expand(word, environ) for word in shlex.split(line.partition(": ")[2])]
+    assert words[0] == "python"
+    return [sys.executable, *words[1:]]
 
 
 def free_port() -> int:

@@ -1,7 +1,5 @@
 """The log as it is served: our verifier and programs by others read it over HTTP."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from governance.audit.tlog.proof import Proof
 from governance.audit.tlog.tiles import tiles_of
 from governance.audit.verify.__main__ import main
 from tests.conformance.events import STRUCTURED, spelt, usage
-from tests.conformance.plant import HOME, Plant
+from tests.conformance.plant import Plant
 from tests.governance.audit.elsewhere import guide
 
 #: The most seconds from a push to its receipt, on a machine that does much else.
@@ -27,15 +25,8 @@ PATIENCE = 30
 @pytest.fixture(scope="module", autouse=True)
 def _sequencer(server: Plant) -> Iterator[None]:
     """The process that gives entries their places, as the Procfile has it."""
-    log = server.var / "sequencer.log"
-    with log.open("ab") as file:
-        command = [sys.executable, "manage.py", "sequencer"]
-        child = subprocess.Popen(command, cwd=HOME, env=server.environ(), stdout=file, stderr=file)
-    try:
+    with server.beside("sequencer"):
         yield
-    finally:
-        child.terminate()
-        child.wait(20)
 
 
 @pytest.fixture
