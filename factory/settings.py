@@ -199,6 +199,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 AUDIT_APPEND = "governance.audit.append.append"
 INTAKE_DOUBTS = "lineage.intake.sources.doubts"
 TOKEN_ISSUER = "governance.people.issue_token.issue_token"  # noqa: S105 a name
+GAUGES = "governance.audit.gauges.gauges"
 GRANT_OF = "governance.people.grant_of.grant_of"
 
 #: Counts failed sign-ins, so it must be one for all web processes on all machines: PostgreSQL.

@@ -2,13 +2,15 @@
 
 import ipaddress
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.module_loading import import_string
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -17,7 +19,9 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -99,7 +103,23 @@ class Metrics(Watched):
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        gauges = CollectorRegistry()
+        gauges.register(Gauges())
+        text = generate_latest(registry) + generate_latest(gauges)
+        return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+
+
+class Gauges(Collector):
+    """What the rooms say of their state at this moment: `{name: (help, value)}` by settings.GAUGES."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            now = import_string(settings.GAUGES)()
+        except DatabaseError:
+            # Counters are worth having also while the database is away.
+            return
+        for name, (words, value) in now.items():
+            yield GaugeMetricFamily(name, words, value)
 
 
 def count_requests(

@@ -62,9 +62,7 @@ class Entry(models.Model):
             models.Index("actor_type", "actor_id", F("id").desc(), name="entry_by_actor"),
             GinIndex(fields=["targets"], name="entry_by_target"),
             # What was refused or failed is rare, and looked for.
-            models.Index(
-                "outcome", F("id").desc(), condition=~Q(outcome="success"), name="entry_not_done"
-            ),
+            models.Index("outcome", F("id").desc(), condition=~Q(outcome="success"), name="entry_not_done"),
         ]
 
     def __str__(self) -> str:

@@ -132,12 +132,18 @@ _MOST_COUNTED = 10_000
 
 def waiting() -> str:
     """Return how many entries and submissions have no place yet, as a person reads it; empty for none."""
+    count = count_waiting()
+    return f"over {_MOST_COUNTED:,}" if count >= _MOST_COUNTED else f"{count:,}" if count else ""
+
+
+def count_waiting() -> int:
+    """Return how many entries and submissions have no place yet, counted to 10,000 of each."""
     log = current_log()
     head = head_of(log) if log else None
-    [(count,)] = fetch(
+    count: int = fetch(
         """SELECT (SELECT count(*) FROM (SELECT 1 FROM governance_waiting LIMIT %(most)s) AS entries)
                 + (SELECT count(*) FROM (SELECT 1 FROM lineage_submission WHERE number > %(pulled)s
                    LIMIT %(most)s) AS submissions)""",
         {"most": _MOST_COUNTED, "pulled": head.pulled if head else 0},
-    )
-    return f"over {_MOST_COUNTED:,}" if count >= _MOST_COUNTED else f"{count:,}" if count else ""
+    )[0][0]
+    return count

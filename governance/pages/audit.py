@@ -53,7 +53,8 @@ def _target(target: str, names: dict[str, str]) -> Target:
     if kind == "submission":
         pk = _id(rest)
         # Of an id the last part tells one from another; the first ones are the time.
-        return Target(f"submission {rest.rpartition('-')[2]}", links.page("lineage:submission", str(pk)) if pk else "")
+        name = f"submission {rest.rpartition('-')[2]}"
+        return Target(name, links.page("lineage:submission", str(pk)) if pk else "")
     if kind in KINDS and links.parse(target):
         return Target(f"{kind.replace('_', ' ')} {links.named(target)}", links.node_href(target))
     return Target(names.get(target, target), "")
