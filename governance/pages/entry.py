@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from governance.audit import store
@@ -15,6 +16,7 @@ from governance.audit.subjects import personal_data
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.merkle import ProofError, leaf_hash, verify_inclusion
 from governance.audit.tlog.notes import NoteError
+from governance.audit.verify.words import plain
 from governance.pages.audit import act_of, target_links, who, with_names
 
 
@@ -47,6 +49,13 @@ def _steps(entry: Entry, place: Place) -> list[Step]:
     return [*steps, Step(True, "Follow the receipt to the root", way)]
 
 
+def _readable(leaf: bytes) -> str:
+    """Return the leaf in lines, with everything spelt out that would show it in another order or not at all."""
+    lines = json.dumps(json.loads(leaf), indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(plain(line) for line in lines)
+
+
+@never_cache
 @require_safe
 def page(request: HttpRequest, pk: UUID) -> HttpResponse:
     """GET /audit/entry/<id>/; `verify` shows the receipt being checked."""
@@ -68,7 +77,7 @@ def page(request: HttpRequest, pk: UUID) -> HttpResponse:
         "place": place,
         "head": head,
         "covered": covered,
-        "leaf": json.dumps(json.loads(bytes(entry.leaf)), indent=2, ensure_ascii=False),
+        "leaf": _readable(bytes(entry.leaf)),
     }
     if covered and place and "verify" in request.GET:
         context["steps"] = _steps(entry, place)

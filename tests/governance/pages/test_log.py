@@ -165,6 +165,14 @@ def test_an_entry_is_verified_there_and_then(alice: Client) -> None:
     assert [step.holds for step in shown.context["steps"]] == [True, True, False]
 
 
+def test_what_is_proved_is_shown_as_it_is_and_kept_by_nobody(alice: Client) -> None:
+    entry = record("page.read", actor=SYSTEM, detail={"text": "ö \u202edlog\u202c </pre><b>\u2028"})
+    page = alice.get(f"/audit/entry/{entry}/")
+    assert "ö \\u202edlog\\u202c &lt;/pre&gt;&lt;b&gt;\\u2028" in page.content.decode()
+    assert "\u202e" not in page.content.decode()
+    assert "no-store" in page["Cache-Control"] and "private" in page["Cache-Control"]
+
+
 def test_an_entry_that_waits_says_so(alice: Client) -> None:
     entry = record("page.read", actor=SYSTEM, targets=["dataset:lake/raw", "nothing known"])
     page = alice.get(f"/audit/entry/{entry}/").content.decode()
