@@ -50,7 +50,7 @@ def _steps(entry: Entry, place: Place) -> list[Step]:
 
 
 def _readable(leaf: bytes) -> str:
-    """Return the leaf in lines, with everything spelt out that would show it in another order or not at all."""
+    """Return the leaf in lines; what would show it in another order, or not at all, is spelt out."""
     lines = json.dumps(json.loads(leaf), indent=2, ensure_ascii=False).split("\n")
     return "\n".join(plain(line) for line in lines)
 
