@@ -45,8 +45,9 @@ _TAKE = """
     RETURNING entry_id, hash
 """
 _PULL = """
-    SELECT number, id, door, source, received_at, content_type, sha256, size, batch
-    FROM lineage_submission WHERE number > %s ORDER BY number LIMIT %s
+    SELECT number, EXISTS (SELECT FROM governance_place p WHERE p.entry_id = s.id),
+           id, door, source, received_at, content_type, sha256, size, batch
+    FROM lineage_submission s WHERE number > %s ORDER BY number LIMIT %s
 """
 _PUT_TILES = """
     INSERT INTO governance_tile (log_id, level, number, data)
@@ -154,6 +155,8 @@ def _integrate(
     added, pulled = _pull(pulled)
     added += [(entry, bytes(hash_)) for entry, hash_ in fetch(_TAKE, [MOST - len(added)])]
     if not added and head is not None:
+        if pulled > head.pulled:
+            Checkpoint.objects.filter(pk=head.pk).update(pulled=pulled)
         return None, edge, 0
     added.sort()
     edge, tiles = edge.grown([hash_ for _, hash_ in added])
@@ -204,11 +207,12 @@ def _pull(after: int) -> tuple[list[tuple[UUID, bytes]], int]:
     """Write the entries of submissions that came after the numbered one.
 
     Returns their ids with the hashes of their leaves, and the last number. A submission's entry has the id of
-    the submission, so that none can get in twice.
+    the submission, so that none can get in twice: one that came back from a snapshot, after its entry had
+    come back from an export, has its place already.
     """
     rows = fetch(_PULL, [after, MOST])
     now = timezone.now()
-    acts = [_received(*row[1:], recorded_at=now) for row in rows]
+    acts = [_received(*row, recorded_at=now) for _, is_there, *row in rows if not is_there]
     hashes = write_rows(acts)
     return [(act.id, hash_) for act, hash_ in zip(acts, hashes, strict=True)], rows[-1][0] if rows else after
 

@@ -134,6 +134,22 @@ def test_another_tree_is_never_signed_over_the_same_log() -> None:
 
 
 @pytest.mark.django_db
+def test_a_submission_whose_entry_is_there_already_is_not_taken_again() -> None:
+    send(declared("applicants", "1", 0))
+    Sequencer().round()
+    Checkpoint.objects.update(pulled=0)
+    assert Sequencer().round() == 0 and head()[1].pulled > 0
+    Checkpoint.objects.update(pulled=0)
+    send(declared("applicants", "2", 1))
+    assert Sequencer().round() == 1
+    assert [entry for _, entry in places()] == list(
+        Submission.objects.order_by("number").values_list("pk", flat=True)
+    )
+    newest = Submission.objects.order_by("number").last()
+    assert newest is not None and head()[1].pulled == newest.number
+
+
+@pytest.mark.django_db
 def test_a_log_without_its_tiles_is_refused_in_words() -> None:
     act(3)
     Sequencer().round()
