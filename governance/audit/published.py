@@ -6,10 +6,12 @@ starts holds the database against that file, against what witnesses have seen, a
 restore leaves.
 """
 
+import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +60,8 @@ class Behind(Refused):
 
 # --- the file -------------------------------------------------------------------------------------
 _synced = 0.0
+#: The note that stood in the file when this process had last to do with it.
+_left = ""
 
 
 def _file() -> Path:
@@ -65,14 +69,47 @@ def _file() -> Path:
 
 
 def note(log: Log, head: Checkpoint) -> None:
-    """Note a checkpoint that was signed and committed; the sequencer calls this."""
-    _write({**as_cited(log, head), "note": head.note, "stopped": False})
+    """Note a checkpoint that was signed and committed; the sequencer calls this.
+
+    Another sequencer may have noted a newer one since the commit: the file never goes back.
+    """
+    global _left
+    with _alone():
+        if not _says_more(log, head):
+            _write({**as_cited(log, head), "note": head.note, "stopped": False})
+            _left = head.note
 
 
 def note_stop() -> None:
-    """Note that the sequencer has stopped: nothing after the checkpoint in the file was signed here."""
-    if noted():
-        _write(_read() | {"stopped": True}, sync=True)
+    """Note that the sequencer has stopped: nothing after the checkpoint in the file was signed here.
+
+    Where the checkpoint is another sequencer's, that one still works.
+    """
+    with _alone():
+        if noted() and _read().get("note", "") == _left:
+            _write(_read() | {"stopped": True}, sync=True)
+
+
+def _says_more(log: Log, head: Checkpoint) -> bool:
+    try:
+        said = _read()
+        return bool(said["origin"] == log.origin and said["size"] > head.size)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # what can't be read is written anew
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other processes from changing the file inside the block: the folder is locked."""
+    folder = _file().parent
+    folder.mkdir(exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks: then the file may go back a little
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def as_cited(log: Log, head: Checkpoint) -> dict[str, Any]:
@@ -113,7 +150,6 @@ def _read() -> dict[str, Any]:
 def _write(said: dict[str, Any], sync: bool = False) -> None:
     global _synced
     file = _file()
-    file.parent.mkdir(exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     sync = sync or time.monotonic() - _synced > _SYNC_EVERY
     try:
@@ -133,9 +169,13 @@ def _write(said: dict[str, Any], sync: bool = False) -> None:
 # --- the comparison -------------------------------------------------------------------------------
 def may_go_on(log: Log, head: Checkpoint | None) -> None:
     """As `check_not_behind`, for the sequencer before it signs: from here on the file proves no end."""
+    global _left
     check_not_behind(log, head)
-    if (here := noted()) and here.stopped:
-        _write(_read() | {"stopped": False}, sync=True)
+    with _alone():
+        if here := noted():
+            _left = _read().get("note", "")
+            if here.stopped:
+                _write(_read() | {"stopped": False}, sync=True)
 
 
 def check_not_behind(log: Log, head: Checkpoint | None, witnessed: Iterable[Seen] = ()) -> None:

@@ -48,16 +48,17 @@ def _set_up(folder: Path) -> None:
 def _soak(count: int, seed: int, folder: Path) -> bool:
     from tests.soak.campaign import Campaign
     from tests.soak.checks import Broken
-    from tests.soak.kills import MOMENTS, ROUND
+    from tests.soak.kills import MOMENTS, ROUND, STALLS
 
     chosen = random.Random(seed)
+    names = {True: list(MOMENTS), False: [*ROUND, *STALLS]}
     killed: Counter[str] = Counter()
     began = time.monotonic()
     terminal = sys.stdout.isatty()
     with Campaign(folder, EMAIL) as campaign:
         try:
             for number in range(1, count + 1):
-                name, pause = chosen.choice(list(chosen.choice((MOMENTS, ROUND)))), chosen.random()
+                name, pause = chosen.choice(names[chosen.random() < 0.5]), chosen.random()
                 line = f"{number}/{count}  {time.monotonic() - began:5.0f} s  {name}"
                 print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", flush=True)
                 campaign.kill(name, pause)

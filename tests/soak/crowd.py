@@ -71,7 +71,8 @@ class Auditor(threading.Thread):
         #: What may never be seen.
         self.wrong: list[str] = []
         self.stop = threading.Event()
-        self._newest = 0
+        self._newest = self._newest_noted = 0
+        self._reading = threading.Lock()
 
     def run(self) -> None:
         client = self.works.web.client(self.token, timeout=10)
@@ -86,7 +87,11 @@ class Auditor(threading.Thread):
         client.close()
 
     def read_note(self) -> None:
-        """Read the file that tells the next sequencer what was signed."""
+        """Read the file that tells the next sequencer what was signed; it must never go back."""
+        with self._reading:
+            self._read_note()
+
+    def _read_note(self) -> None:
         try:
             said = json.loads((self.works.var / "log" / "published").read_text())
         except FileNotFoundError:
@@ -94,7 +99,11 @@ class Auditor(threading.Thread):
         except ValueError as error:
             self.wrong.append(f"the file `published` could be seen half-written: {error}")
             return
-        self.noted.add((said["size"], said["root"]))
+        size = said["size"]
+        if size < self._newest_noted:
+            self.wrong.append(f"after {self._newest_noted} entries the file `published` noted {size}")
+        self._newest_noted = max(self._newest_noted, size)
+        self.noted.add((size, said["root"]))
 
     def _ask(self, client: httpx.Client) -> None:
         answer = client.get("/tlog/checkpoint")

@@ -9,6 +9,7 @@ from tests.soak.armed import POINTS, SELF
 from tests.soak.works import Works, kill
 
 Kill = Callable[[Works], None]
+STALLED_SECONDS = 1.5
 
 
 def web(works: Works) -> None:
@@ -65,6 +66,11 @@ def at_point(works: Works, point: str, victims: tuple[str, ...]) -> None:
     works.spring(point, *(who[victim] for victim in victims))
 
 
+def stalled(works: Works, point: str) -> None:
+    """Have a sequencer stand still at the point, as a paused machine does, while others work; and go on."""
+    works.stall(point, STALLED_SECONDS)
+
+
 #: At any moment.
 MOMENTS: dict[str, Kill] = {
     "web server": web,
@@ -89,8 +95,10 @@ ROUND: dict[str, Kill] = {
         ("database immediate", "sequencer"),
     )
 }
-KILLS = MOMENTS | ROUND
-#: Twenty of them, for every test run.
+#: Nobody is killed, and somebody else works meanwhile.
+STALLS: dict[str, Kill] = {f"stalled at {point}": partial(stalled, point=point) for point in POINTS}
+KILLS = MOMENTS | ROUND | STALLS
+#: Twenty kills, for every test run, and what a slow machine does to the file that is written after a commit.
 TWENTY = (
     *(f"sequencer at {point}" for point in POINTS),
     "database immediate at before-commit",
@@ -101,4 +109,5 @@ TWENTY = (
     "database",
     "web server",
     "power",
+    "stalled at committed",
 )

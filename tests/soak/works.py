@@ -159,6 +159,25 @@ class Works:
 
     def spring(self, point: str, *victims: tuple[int | str, signal.Signals]) -> None:
         """Have these killed, in this order, when a sequencer comes to the point; return when it has."""
+        self._lay(point, *victims)
+        deadline = time.monotonic() + PATIENCE
+        whom = {each for each, _ in victims}
+        if SELF in whom:
+            while all(child.poll() is None for child in self.sequencers):
+                assert time.monotonic() < deadline, f"whoever came to {point} lives"
+                time.sleep(0.01)
+        if self.postmaster in whom and self.database.process is not None:
+            self.database.process.wait(PATIENCE)
+
+    def stall(self, point: str, seconds: float) -> None:
+        """Have the sequencer that comes to the point stand still for so long, and then go on."""
+        self._lay(point, (SELF, signal.SIGSTOP))
+        time.sleep(seconds)
+        for child in self.sequencers:
+            child.send_signal(signal.SIGCONT)
+
+    def _lay(self, point: str, *victims: tuple[int | str, signal.Signals]) -> None:
+        """Lay a trap at the point; return when a sequencer has walked into it."""
         sprung = self.traps / f"{point}.sprung"
         sprung.unlink(missing_ok=True)
         draft = self.traps / f".{point}"
@@ -168,13 +187,6 @@ class Works:
         while not sprung.exists():
             assert time.monotonic() < deadline, f"no sequencer came to {point}: {self.log()[-2000:]}"
             time.sleep(0.01)
-        whom = {each for each, _ in victims}
-        if SELF in whom:
-            while all(child.poll() is None for child in self.sequencers):
-                assert time.monotonic() < deadline, f"whoever came to {point} lives"
-                time.sleep(0.01)
-        if self.postmaster in whom and self.database.process is not None:
-            self.database.process.wait(PATIENCE)
 
     def rows(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """As the plant's `rows`; wait for the database while it recovers."""
