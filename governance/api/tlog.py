@@ -12,48 +12,15 @@ from django.urls import include, path, re_path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from factory.kit.grants import MayAudit
 from factory.kit.problems import Problem
+from governance.api.log_view import BYTES, FOR_EVER, TEXT, LogView, answer
+from governance.api.timestamps import StampedCheckpointView, TimestampsView, TimestampView
 from governance.audit import store
 from governance.audit.keys import published_keys
-from governance.audit.models import Checkpoint, Entry, Log
+from governance.audit.models import Entry
 from governance.audit.tlog.proof import SUFFIX
 from governance.audit.tlog.tiles import ENTRIES, parse_path
-
-#: What never changes once it is there; private, because it takes a token to see it.
-_FOR_EVER = "private, max-age=31536000, immutable"
-_TEXT = "text/plain; charset=utf-8"
-_BYTES = "application/octet-stream"
-
-
-class LogView(APIView):
-    """What every address of the log has in common."""
-
-    permission_classes = [MayAudit]
-
-    def log(self, number: int | None) -> Log:
-        """Return the log of the address. Raises Problem 404."""
-        found = store.current_log() if number is None else Log.objects.filter(pk=number).first()
-        if found is None:
-            raise Problem(404, detail="there is no such log", code="no_log", headers={"Retry-After": "1"})
-        return found
-
-    def head(self, number: int | None) -> Checkpoint:
-        """Return the published checkpoint of the log. Raises Problem 404."""
-        if (head := store.published(self.log(number))) is None:
-            detail = "nothing of this log is published yet"
-            raise Problem(404, detail=detail, code="not_yet", headers={"Retry-After": "1"})
-        return head
-
-
-def _answer(content: bytes, content_type: str, cache: str, filename: str = "") -> HttpResponse:
-    answer = HttpResponse(content, content_type=content_type, headers={"Cache-Control": cache})
-    answer["X-Content-Type-Options"] = "nosniff"
-    if filename:
-        answer["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return answer
 
 
 class CheckpointView(LogView):
@@ -65,14 +32,14 @@ class CheckpointView(LogView):
         },
     )
     def get(self, request: Request, log: int | None = None) -> HttpResponse:
-        return _answer(store.signed_note(self.head(log)), _TEXT, "private, no-cache")
+        return answer(store.signed_note(self.head(log)), TEXT, "private, no-cache")
 
 
 class TileView(LogView):
     """A tile of hashes, or a bundle of entries."""
 
     @extend_schema(
-        responses={(200, _BYTES): OpenApiResponse(OpenApiTypes.BINARY, "as c2sp.org/tlog-tiles has it")},
+        responses={(200, BYTES): OpenApiResponse(OpenApiTypes.BINARY, "as c2sp.org/tlog-tiles has it")},
     )
     def get(self, request: Request, tile: str, log: int | None = None) -> HttpResponse:
         try:
@@ -85,13 +52,13 @@ class TileView(LogView):
             raise Problem(410, detail=str(gone), code="pruned") from None
         except store.Missing:
             raise Problem(404, detail=f"the log has no {tile}, or has it no more", code="no_tile") from None
-        answer = _answer(content, _BYTES, _FOR_EVER)
+        served = answer(content, BYTES, FOR_EVER)
         if asked.level == ENTRIES:
-            answer["Vary"] = "Accept-Encoding"
+            served["Vary"] = "Accept-Encoding"
             if "gzip" in request.headers.get("Accept-Encoding", ""):
-                answer.content = gzip.compress(content, 1)
-                answer["Content-Encoding"] = "gzip"
-        return answer
+                served.content = gzip.compress(content, 1)
+                served["Content-Encoding"] = "gzip"
+        return served
 
 
 class ReceiptView(LogView):
@@ -110,7 +77,7 @@ class ReceiptView(LogView):
             raise Problem(410, detail=str(gone), code="pruned") from None
         except store.Missing:
             raise Problem(404, detail="no entry and no submission has this id", code="no_entry") from None
-        return _answer(proof.encode(), _TEXT, "private, no-cache", f"{entry}{SUFFIX}")
+        return answer(proof.encode(), TEXT, "private, no-cache", f"{entry}{SUFFIX}")
 
 
 class EntryView(LogView):
@@ -125,7 +92,7 @@ class EntryView(LogView):
         leaf = Entry.objects.filter(pk=entry).values_list("leaf", flat=True).first()
         if leaf is None:
             raise Problem(404, detail="no entry has this id", code="no_entry")
-        return _answer(bytes(leaf), "application/json", _FOR_EVER, f"{entry}.json")
+        return answer(bytes(leaf), "application/json", FOR_EVER, f"{entry}.json")
 
 
 class KeysView(LogView):
@@ -136,12 +103,15 @@ class KeysView(LogView):
     )
     def get(self, request: Request, log: int | None = None) -> HttpResponse:
         keys = published_keys(self.log(log))
-        return _answer("".join(f"{each.key}\n" for each in keys).encode(), _TEXT, "private, no-cache")
+        return answer("".join(f"{each.key}\n" for each in keys).encode(), TEXT, "private, no-cache")
 
 
 def _of_a_log() -> list[Any]:
     return [
         path("checkpoint", CheckpointView.as_view(), name="tlog-checkpoint"),
+        path("timestamps", TimestampsView.as_view(), name="tlog-timestamps"),
+        path("timestamps/<int:stamp>.tsr", TimestampView.as_view(), name="tlog-timestamp"),
+        path("checkpoints/<int:size>", StampedCheckpointView.as_view(), name="tlog-stamped"),
         path("keys", KeysView.as_view(), name="tlog-keys"),
         re_path(r"^(?P<tile>tile/.+)$", TileView.as_view(), name="tlog-tile"),
     ]

@@ -14,11 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from factory.kit.recording import actor_of, record
-from governance.audit import store, verifying
+from governance.audit import exporting, store, verifying
 from governance.audit.keys import published_keys
 from governance.audit.models import Checkpoint, Log, Verification
 from governance.audit.sequencer import REFUSED
-from governance.audit.tlog.export import files_of, stream_archive
+from governance.audit.stamps import newest_stamp
+from governance.audit.tlog.export import stream_archive
 from governance.audit.witnessed import attendance, is_witnessed
 from lineage.pages import links
 
@@ -50,7 +51,7 @@ def guarantees(log: Log, head: Checkpoint) -> list[Guarantee]:
             "or a receipt finds the change with the verifier, and so does a verification here.",
         ),
         _against_the_key_holder(log, head),
-        _time(log),
+        _time(log, head),
         Guarantee(
             "warn",
             "not protected",
@@ -94,8 +95,8 @@ def _against_the_key_holder(log: Log, head: Checkpoint) -> Guarantee:
     )
 
 
-def _time(log: Log) -> Guarantee:
-    newest = Checkpoint.objects.filter(log=log, timestamps__isnull=False).order_by("-size").distinct().first()
+def _time(log: Log, head: Checkpoint) -> Guarantee:
+    newest = newest_stamp(log, head)
     title = "Entries are dated back"
     if newest is None:
         return Guarantee(
@@ -109,7 +110,10 @@ def _time(log: Log) -> Guarantee:
         "good",
         "timestamped",
         title,
-        f"A timestamp authority certified the checkpoint of {newest.size:,} entries.",
+        f"The newest timestamp is by {newest.authority}: the checkpoint of {newest.checkpoint.size:,} "
+        f"entries existed at {newest.at:%Y-%m-%d %H:%M:%S} UTC. An export of the whole log carries it.",
+        links.page("governance:tlog-timestamp", str(newest.pk)),
+        "The timestamp",
     )
 
 
@@ -191,7 +195,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         return redirect("governance:log")
     with transaction.atomic():
         record("log.exported", request=request, detail={"origin": log.origin, "start": start, "end": end})
-    files = files_of(store.signed_note(head), head.size, store.reader(log), start=start, end=end)
+    files = exporting.export(log, head, start=start, end=end)
     answer = StreamingHttpResponse(stream_archive(files), content_type="application/zip")
     answer["Content-Disposition"] = f'attachment; filename="plumbline-log-{start}-{end}.zip"'
     return answer

@@ -11,6 +11,8 @@ from governance.audit.tlog.tiles import Tile, tiles_of
 #: What the comment of an archive begins with; the SHA-256 in hexadecimal of all bytes before it follows.
 SEAL = b"sha256:"
 SEAL_SIZE = len(SEAL) + 64
+#: Where timestamps lie beside the tiles.
+STAMPS = "timestamps/"
 #: Archives are the same whenever they are made.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 _STEP = 1 << 20
@@ -34,6 +36,22 @@ def files_of(
     yield "checkpoint", checkpoint
     for tile in tiles_of(size, start=start, end=end):
         yield tile.path, read(tile)
+
+
+def stamp_files(stamps: Iterable[tuple[int, bytes, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and content of the files that timestamps (RFC 3161) are exported as.
+
+    `stamps` are the size of a checkpoint, its signed note as it was stamped, and the answer of the authority
+    in DER, in the order of sizes. They lie at `timestamps/<size>.checkpoint` and `timestamps/<size>.<n>.tsr`,
+    `n` from 1.
+    """
+    last, number = None, 0
+    for size, note, token in stamps:
+        number = number + 1 if size == last else 1
+        if number == 1:
+            yield f"{STAMPS}{size}.checkpoint", note
+        yield f"{STAMPS}{size}.{number}.tsr", token
+        last = size
 
 
 def write_directory(root: Path, files: Iterable[tuple[str, bytes]]) -> None:

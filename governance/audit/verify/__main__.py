@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.x509 import Certificate
 from tqdm import tqdm
 
 from governance.audit.tlog.notes import LARGEST_NOTE, NoteError, VerifierKey
@@ -102,6 +103,19 @@ def arguments() -> argparse.ArgumentParser:
         "--event",
         metavar="FILE",
         help="an event, byte by byte as sent, whose SHA-256 an entry must name",
+    )
+    one(
+        asked,
+        "--timestamp-ca",
+        "FILE",
+        "certificates (PEM) of the authority whose timestamps (RFC 3161) must hold: those that come with the "
+        "log, and those given",
+    )
+    several(
+        asked,
+        "--timestamp",
+        metavar="FILE",
+        help="a timestamp over the --checkpoint at the same place: the first over the first",
     )
     one(asked, "--range", "A:B", "look only at entries A to B-1, where an export holds no others")
 
@@ -192,6 +206,7 @@ def _run(asked: argparse.Namespace) -> Report:
     start, end = _range(asked.range)
     wanted += [Wanted.entry(name, content) for name, content in entries]
     older = [(name, _file(name, LARGEST_NOTE)) for name in asked.checkpoint]
+    authorities, timestamps = _times(asked)
     store = _store(asked)
     bar = _Bar(quiet=asked.quiet)
     try:
@@ -200,6 +215,8 @@ def _run(asked: argparse.Namespace) -> Report:
             trust,
             log=asked.log,
             older=older,
+            timestamps=timestamps,
+            authorities=authorities,
             receipts=receipts,
             wanted=wanted,
             start=start,
@@ -221,7 +238,9 @@ def _receipts_alone(
 ) -> Report:
     if not receipts:
         raise Usage("what is to be checked? name a log, or a receipt and its entry")
-    if len(receipts) != len(leaves) or asked.checkpoint or asked.range:
+    if len(receipts) != len(leaves) or any(
+        (asked.checkpoint, asked.range, asked.timestamp, asked.timestamp_ca)
+    ):
         raise Usage("without a log, give each --receipt its --entry, in the same order")
     reports = [
         verify_receipt(name, data, leaf, trust) for (name, data), leaf in zip(receipts, leaves, strict=True)
@@ -235,6 +254,24 @@ def _receipts_alone(
         if not any(map(sought.is_meant, leaves)):
             whole.findings.append(Finding(sought.label, "no entry that was given is it"))
     return whole
+
+
+def _times(asked: argparse.Namespace) -> tuple[Sequence[Certificate], list[tuple[str, bytes]]]:
+    """Return the authorities that are trusted and the timestamps that were given."""
+    if asked.timestamp and not (asked.timestamp_ca and len(asked.timestamp) == len(asked.checkpoint)):
+        raise Usage("give each --timestamp its --checkpoint, in the same order, and --timestamp-ca")
+    if not asked.timestamp_ca:
+        return (), []
+    try:
+        # Nothing else takes this package.
+        from governance.audit.tlog.timestamp import LARGEST_TIMESTAMP, TimestampError, read_certificates
+    except ModuleNotFoundError as error:
+        raise Usage(f"--timestamp-ca takes the package rfc3161-client: {error}") from error
+    try:
+        authorities = read_certificates(_file(asked.timestamp_ca, LARGEST_TIMESTAMP))
+    except TimestampError as error:
+        raise Usage(f"{asked.timestamp_ca}: {error}") from error
+    return authorities, [(name, _file(name, LARGEST_TIMESTAMP)) for name in asked.timestamp]
 
 
 def _store(asked: argparse.Namespace) -> Store:

@@ -31,19 +31,34 @@ class Against:
         self._root = root
         self._statements = statements
 
-    def checkpoint(self, name: str, data: bytes) -> None:
-        """Check that the log continues the checkpoint in `data`, or cites it where it is of an older log."""
+    def checkpoint(self, name: str, data: bytes) -> Checkpoint | None:
+        """Check that the log continues the checkpoint in `data`, or cites it where it is of an older log.
+
+        Returns it where that is so.
+        """
         try:
             note = Note.parse(data)
             if self._trust.policy is not None:
                 self._trust.policy.cosigned(note)
             if (other := Checkpoint.parse(note.text)).origin != self._report.origin:
-                return self._cited(name, other, note)
-            checkpoint, _ = open_checkpoint(data, self._trust.log_keys, self._trust.origin)
+                return other if self._cited(name, other, note) else None
         except NoteError as error:
-            return self._report.add(Finding(name, str(error), position=self._report.size))
-        if self._continues(name, checkpoint, checkpoint.size):
+            self._report.add(Finding(name, str(error), position=self._report.size))
+            return None
+        if checkpoint := self.own(name, data):
             self._report.consistent_with[name] = checkpoint.size
+        return checkpoint
+
+    def own(self, name: str, data: bytes) -> Checkpoint | None:
+        """Return the checkpoint in `data` if the log's key signed it and the log continues it."""
+        try:
+            checkpoint, _ = open_checkpoint(data, self._trust.log_keys, self._trust.origin)
+            if checkpoint.origin != self._report.origin:
+                raise NoteError(f"it is of the log {checkpoint.origin}, not of {self._report.origin}")
+        except NoteError as error:
+            self._report.add(Finding(name, str(error), position=self._report.size))
+            return None
+        return checkpoint if self._continues(name, checkpoint, checkpoint.size) else None
 
     def receipt(self, name: str, data: bytes) -> None:
         """Check that the log continues the checkpoint of a receipt, and has the entry that it is for."""
@@ -111,15 +126,18 @@ class Against:
         return not whole or index < self._statements.minimum_index
 
     # --- the log before this one ----------------------------------------------------------------------
-    def _cited(self, name: str, old: Checkpoint, note: Note) -> None:
-        """Check that the checkpoint `old` of another log is the one that this log cites. Raises NoteError."""
+    def _cited(self, name: str, old: Checkpoint, note: Note) -> bool:
+        """Report whether the checkpoint `old` of another log is the one that this log cites.
+
+        Raises NoteError where it isn't; False where that can't be told.
+        """
         cites = self._statements.cites
         if cites is None and not self._statements.beginning_read:
             problem = (
                 f"it is of the log {old.origin}; whether this one cites it stands in entry 0, not at hand"
             )
             self._report.unchecked.append(Finding(name, problem))
-            return
+            return False
         if cites is None or cites.origin != old.origin:
             cited = f"cites {cites.origin}" if cites else "cites no other"
             raise NoteError(f"it is of the log {old.origin}; this is {self._report.origin}, which {cited}")
@@ -132,6 +150,7 @@ class Against:
                 f"verify the log {old.origin} with it"
             )
             self._report.unchecked.append(Finding(name, problem))
+            return False
         elif old.size > cites.size:
             raise NoteError(
                 f"it has {old.size} entries, and the log cites only the first {cites.size} of {old.origin}: "
@@ -148,3 +167,4 @@ class Against:
                     f"{name}: no key of {old.origin} was given, so only what it says was compared, "
                     "not who signed it"
                 )
+        return True

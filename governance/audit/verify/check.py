@@ -1,6 +1,8 @@
 """A whole verification: signatures, tree, older checkpoints, cosignatures, receipts, entries asked for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+from cryptography.x509 import Certificate
 
 from governance.audit.tlog import merkle
 from governance.audit.tlog.bundles import decode_bundle
@@ -14,6 +16,7 @@ from governance.audit.verify.against import Against
 from governance.audit.verify.asked import Trust, Wanted
 from governance.audit.verify.leftovers import check_leftovers
 from governance.audit.verify.report import Enough, Finding, Pruned, Report
+from governance.audit.verify.stamps import Stamps, among, listed
 from governance.audit.verify.statements import Statements, fields_of
 from governance.audit.verify.stores import BadFile, Store
 from governance.audit.verify.walk import Walk, read_hashes
@@ -28,6 +31,8 @@ def verify(
     *,
     log: str = "",
     older: Iterable[tuple[str, bytes]] = (),
+    timestamps: Iterable[tuple[str, bytes]] = (),
+    authorities: Sequence[Certificate] = (),
     receipts: Iterable[tuple[str, bytes]] = (),
     wanted: Iterable[Wanted] = (),
     start: int = 0,
@@ -39,7 +44,9 @@ def verify(
 
     `older` are signed checkpoints that were seen before, of this log or of one that it cites, and `receipts`
     are `.tlog-proof` files, each with a name to report it under; `wanted` are entries that must be in the
-    log. `[start, end)` limits which entries are looked at, for a log of which only that range is at hand.
+    log. `timestamps` are RFC 3161 answers, each over the one of `older` at its place, and `authorities` the
+    certificates that they, and those in the store, must lead to; without any, timestamps aren't checked.
+    `[start, end)` limits which entries are looked at, for a log of which only that range is at hand.
     Ends early after `most_findings`.
 
     Raises Unreadable where the log can't be read at all, and whatever `progress` raises.
@@ -55,8 +62,7 @@ def verify(
                 problem = f"the log has {opened.size} entries, fewer than the range asked for"
                 report.unchecked.append(Finding("range", problem, position=opened.size))
             against = check.tree(opened, list(wanted), progress or (lambda done, total: None))
-            for name, data in older:
-                against.checkpoint(name, data)
+            check.times(against, list(older), list(timestamps), authorities)
             for name, data in receipts:
                 against.receipt(name, data)
     except Enough:
@@ -123,6 +129,8 @@ class _Check:
         self._trust = trust
         self._report = report
         self._statements = Statements()
+        #: What lies where timestamps do; None where files can't be listed.
+        self._stamps: list[str] | None = None
 
     def checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint of the log if it is signed; what isn't signed is not looked at further."""
@@ -157,10 +165,38 @@ class _Check:
             self._report.findings += self._missing(walk)[:1]
             raise
         self._said(walk)
-        check_leftovers(self._store, walk)
+        self._stamps = check_leftovers(self._store, walk)
         self._not_found(wanted)
         tree = TiledTree(head.size, lambda tile: read_hashes(self._store, tile))
         return Against(self._trust, self._report, tree, head.root, self._statements)
+
+    def times(
+        self,
+        against: Against,
+        older: list[tuple[str, bytes]],
+        timestamps: list[tuple[str, bytes]],
+        authorities: Sequence[Certificate],
+    ) -> None:
+        """Hold older checkpoints against the log, with their timestamps, and those that it brings."""
+        report = self._report
+        stamps = Stamps(against, report, authorities)
+        for position, (name, data) in enumerate(older):
+            checkpoint = against.checkpoint(name, data)
+            if checkpoint and position < len(timestamps):
+                stamps.over(checkpoint, name, data, *timestamps[position])
+        pairs = among(self._stamps or (), report)
+        if not authorities:
+            if pairs:
+                report.warnings.append(
+                    f"timestamps were not checked, and there are {len(pairs)}: --timestamp-ca takes the "
+                    "certificates of the authority"
+                )
+            return
+        if self._stamps is None:
+            pairs = listed(self._store, report)
+        if not (pairs or timestamps):
+            report.unchecked.append(Finding("timestamps", "there are none to check", position=report.size))
+        stamps.of(self._store, pairs)
 
     def _look_for(self, each: Wanted, bundle: bytes, tile: Tile) -> None:
         for index, entry in enumerate(decode_bundle(bundle, tile.width), tile.start):

@@ -1,6 +1,7 @@
 """Files that lie beside the tree: partial tiles that full ones superseded, and what doesn't belong there."""
 
 from governance.audit.tlog.bundles import BundleError, leaf_hashes
+from governance.audit.tlog.export import STAMPS
 from governance.audit.tlog.merkle import HASH_SIZE
 from governance.audit.tlog.tiles import ENTRIES, Tile, parse_path, tile_at
 from governance.audit.verify.report import Finding
@@ -11,24 +12,30 @@ from governance.audit.verify.walk import Walk, fetch, read_hashes
 _NAMED = 5
 
 
-def check_leftovers(store: Store, walk: Walk) -> None:
+def check_leftovers(store: Store, walk: Walk) -> list[str] | None:
     """Check every file that `walk` did not look at, where the store can list its files.
 
-    What claims to be of the tree and isn't becomes a finding, anything else a warning. Raises Enough.
+    What claims to be of the tree and isn't becomes a finding, anything else a warning. Returns the paths of
+    what lies where timestamps do, which is looked at by others; None where files can't be listed.
+    Raises Enough.
     """
     if damage := store.damage():
         walk.report.add(Finding("archive", damage, position=walk.size))
     paths = store.paths()
     if paths is None:
-        return
+        return None
     listed: set[str] = set()
     others: list[str] = []
+    stamps: list[str] = []
     beside = 0
     for path in paths:
         if path in listed:
             walk.report.add(Finding(path, "it is there twice", path))
         listed.add(path)
         if path == "checkpoint":
+            continue
+        if path.startswith(STAMPS):
+            stamps.append(path)
             continue
         if not path.startswith("tile/"):
             others.append(path)
@@ -52,6 +59,7 @@ def check_leftovers(store: Store, walk: Walk) -> None:
     if others:
         named = ", ".join(others[:_NAMED]) + (" …" if len(others) > _NAMED else "")
         walk.report.warnings.append(f"not part of the log and not checked: {named}")
+    return stamps
 
 
 def _problem(store: Store, walk: Walk, tile: Tile) -> str:

@@ -56,6 +56,20 @@ class Citation:
     root: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What a timestamp shows: the first `size` entries existed `at`, by the word of `authority`.
+
+    `timestamp` and `checkpoint` are the files that say so, `at` is spelt as in RFC 3339.
+    """
+
+    timestamp: str
+    checkpoint: str
+    size: int
+    at: str
+    authority: str
+
+
 @dataclass(slots=True)
 class Report:
     """The result for the log at `log`; `verdict` says what it comes to."""
@@ -79,6 +93,8 @@ class Report:
     #: The older checkpoints, by file, that are the one that the log cites.
     cited: list[str] = field(default_factory=list)
     cites: Citation | None = None
+    #: The timestamps that hold, the smallest checkpoint first.
+    timestamps: list[Stamped] = field(default_factory=list)
     pruned: Pruned | None = None
     #: What was looked for and the indexes of the entries where it is.
     included: dict[str, list[int]] = field(default_factory=dict)

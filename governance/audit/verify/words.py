@@ -10,12 +10,19 @@ _NAMED = 10
 
 def in_words(report: Report, seconds: float) -> str:
     """Return the report as lines of text; the last ones say what it comes to."""
-    lines = [*_log(report), *_checked(report, seconds), *_compared(report), *_found(report)]
+    lines = [
+        *_log(report),
+        *_checked(report, seconds),
+        *_compared(report),
+        *_stamped(report),
+        *_found(report),
+    ]
     lines += [f"note: {warning}" for warning in report.warnings]
     if not (report.findings or report.consistent_with or report.cosigned_by):
+        beside = "beside the timestamps, " if report.timestamps else ""
         lines.append(
-            "note: only the log's own key vouches for it; an older checkpoint (--checkpoint) or witnesses "
-            "(--policy) would show if its holder had written the history anew"
+            f"note: {beside}only the log's own key vouches for it; an older checkpoint (--checkpoint) or "
+            "witnesses (--policy) would show if its holder had written the history anew"
         )
     return "".join(f"{plain(line)}\n" for line in (*lines, *_verdict(report)))
 
@@ -72,6 +79,17 @@ def _compared(report: Report) -> list[str]:
     if cites := report.cites:
         lines.append(f"follows upon the log {cites.origin}: {cites.size} entries, root hash {cites.root}")
     return lines + [f"{name} is the checkpoint of that log" for name in report.cited]
+
+
+def _stamped(report: Report) -> list[str]:
+    lines = [
+        f"the first {each.size} entries existed at {datetime.fromisoformat(each.at):%Y-%m-%d %H:%M:%S} UTC "
+        f"by the word of {each.authority} ({each.timestamp})"
+        for each in report.timestamps
+    ]
+    if len(lines) > _NAMED:
+        lines[1:-1] = [f"{len(lines) - 2} more timestamps between these two hold; --json names them"]
+    return lines
 
 
 def _found(report: Report) -> list[str]:

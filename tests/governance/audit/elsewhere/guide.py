@@ -12,11 +12,12 @@ from pathlib import Path
 from governance.audit.tlog import leaf
 from governance.audit.tlog.checkpoint import Checkpoint
 from governance.audit.tlog.cosignature import cosign
-from governance.audit.tlog.export import write_archive
+from governance.audit.tlog.export import stamp_files, write_archive
 from governance.audit.tlog.notes import Note, encode_base64
 from governance.audit.tlog.proof import Proof
 from tests.governance.audit.elsewhere.node import node
 from tests.governance.audit.tlog.logs import Log, entry, log_of, signer
+from tests.governance.audit.witness.authority import Authority
 
 HOME = Path(__file__).parents[4]
 GUIDE = HOME / "docs/verifying.md"
@@ -92,6 +93,18 @@ def lay_out(folder: Path) -> Log:
         if named := re.match(r"(?:#|//) (\w+\.(?:py|js|go)) ", block.text):
             (folder / named[1]).write_text(block.text)
     return log
+
+
+def lay_out_timestamps(folder: Path, log: Log) -> None:
+    """Put the export with a timestamp, the authority's certificate and a stamped checkpoint beside it."""
+    authority = Authority(folder / ".authority")
+    june = log_with_the_order(400).files["checkpoint"]
+    (folder / ".authority/june").write_bytes(june)
+    authority.openssl("ts", "-query", "-data", "june", "-sha256", "-cert", "-out", "june.tsq")
+    token = authority.answer((folder / ".authority/june.tsq").read_bytes())
+    write_archive(folder / "stamped.zip", [*log.export().items(), *stamp_files([(400, june, token)])])
+    (folder / "kept-in-june.tsr").write_bytes(token)
+    shutil.copy(folder / ".authority/root.pem", folder / "ca.pem")
 
 
 def environment(folder: Path) -> dict[str, str]:

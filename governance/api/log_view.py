@@ -1,0 +1,43 @@
+"""What every address of the log has in common, and how its files are answered."""
+
+from django.http import HttpResponse
+from rest_framework.views import APIView
+
+from factory.kit.grants import MayAudit
+from factory.kit.problems import Problem
+from governance.audit import store
+from governance.audit.models import Checkpoint, Log
+
+#: What never changes once it is there; private, because it takes a token to see it.
+FOR_EVER = "private, max-age=31536000, immutable"
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+
+
+class LogView(APIView):
+    """What every address of the log has in common."""
+
+    permission_classes = [MayAudit]
+
+    def log(self, number: int | None) -> Log:
+        """Return the log of the address. Raises Problem 404."""
+        found = store.current_log() if number is None else Log.objects.filter(pk=number).first()
+        if found is None:
+            raise Problem(404, detail="there is no such log", code="no_log", headers={"Retry-After": "1"})
+        return found
+
+    def head(self, number: int | None) -> Checkpoint:
+        """Return the published checkpoint of the log. Raises Problem 404."""
+        if (head := store.published(self.log(number))) is None:
+            detail = "nothing of this log is published yet"
+            raise Problem(404, detail=detail, code="not_yet", headers={"Retry-After": "1"})
+        return head
+
+
+def answer(content: bytes, content_type: str, cache: str, filename: str = "") -> HttpResponse:
+    """Return a file of the log; with a `filename` it is one to be kept."""
+    served = HttpResponse(content, content_type=content_type, headers={"Cache-Control": cache})
+    served["X-Content-Type-Options"] = "nosniff"
+    if filename:
+        served["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return served
