@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
+from factory.archive.standing_aside import triggers_stand_aside
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE
 from governance.audit import holds
@@ -167,12 +168,10 @@ def test_a_changed_fact_is_told_from_the_snapshot() -> None:
     made = make(the_log(), 0)
     submissions(10, start=30)
     assert changed_since(made) == []
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with transaction.atomic(), triggers_stand_aside(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE lineage_statement SET asserter = 'eve' WHERE id = (SELECT min(id) FROM lineage_statement)"
         )
-        cursor.execute("RESET session_replication_role")
     assert changed_since(made) == ["lineage_statement"]
 
 
@@ -200,10 +199,8 @@ def test_other_rows_than_the_snapshots_are_not_mixed_with_it() -> None:
         cursor.execute("TRUNCATE lineage_statement")
     submissions(3, start=100)
     before = fetch("SELECT count(*) FROM lineage_statement")
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with transaction.atomic(), triggers_stand_aside(), connection.cursor() as cursor:
         cursor.execute("UPDATE lineage_statement SET id = id - (SELECT min(id) - 1 FROM lineage_statement)")
-        cursor.execute("RESET session_replication_role")
     with pytest.raises(BadSnapshot, match="other rows"):
         load(path_of(made.pk), verifier_keys(the_log()))
     assert fetch("SELECT count(*) FROM lineage_statement") == before
