@@ -15,11 +15,13 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Q, QuerySet
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from factory.kit.downloads import TooMany, download
+from factory.kit.problems import RETRY_AFTER, Problem
 from factory.kit.times import format_time
 from factory.templatetags.display import number, utc
 
@@ -191,14 +193,17 @@ class ListPage:
             column, query([*base, ("sort", to)]), ("descending" if down else "ascending") if here else ""
         )
 
-    def csv(self, request: HttpRequest) -> StreamingHttpResponse:
+    def csv(self, request: HttpRequest) -> HttpResponseBase:
         """Stream every row that the filters let through, in the order of the page."""
         column, down = self._sorting(request)
         queryset = ordered(self.rows(self.filters_on(request)), (*column.order, "pk"), down)
         lines = csv_lines(self.columns, queryset.iterator(chunk_size=CSV_CHUNK))
-        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="{self.filename}.csv"'
-        return response
+        try:
+            return download(lines, "text/csv; charset=utf-8", f"{self.filename}.csv")
+        except TooMany as busy:
+            return Problem(
+                503, detail=str(busy), code="too_many_downloads", headers={"Retry-After": str(RETRY_AFTER)}
+            ).response()
 
 
 def ordered(queryset: QuerySet[Any], keys: Sequence[str], down: bool) -> QuerySet[Any]:

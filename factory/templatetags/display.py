@@ -114,12 +114,6 @@ def tone(state: str) -> str:
     return TONES.get(str(state).lower(), "quiet")
 
 
-@register.filter
-def pretty(value: Any) -> str:
-    """JSON, two spaces deep."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
 @register.inclusion_tag("components/badge.html")
 def badge(state: str, title: str = "") -> dict[str, str]:
     """A word with its tone as a dot; the word alone carries the meaning."""

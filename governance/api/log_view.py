@@ -10,6 +10,8 @@ from governance.audit.models import Checkpoint, Log
 
 #: What never changes once it is there; private, because it takes a token to see it.
 FOR_EVER = "private, max-age=31536000, immutable"
+#: The same, at an address that leads to another log once one is begun.
+FOR_MINUTES = "private, max-age=600"
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 

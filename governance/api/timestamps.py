@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from factory.kit.problems import Problem
-from governance.api.log_view import FOR_EVER, TEXT, LogView, answer
+from governance.api.log_view import FOR_EVER, FOR_MINUTES, TEXT, LogView, answer
 from governance.audit.models import Timestamp
 from governance.audit.stamps import stamps_of
 
@@ -128,4 +128,5 @@ class StampedCheckpointView(StampView):
         )
         if note is None:
             raise Problem(404, detail=f"no checkpoint of {size} entries was stamped", code="no_checkpoint")
-        return answer(note.encode(), TEXT, FOR_EVER, f"{size}.checkpoint")
+        cache = FOR_MINUTES if log is None else FOR_EVER
+        return answer(note.encode(), TEXT, cache, f"{size}.checkpoint")

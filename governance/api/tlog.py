@@ -14,7 +14,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from factory.kit.problems import Problem
-from governance.api.log_view import BYTES, FOR_EVER, TEXT, LogView, answer
+from governance.api.log_view import BYTES, FOR_EVER, FOR_MINUTES, TEXT, LogView, answer
 from governance.api.timestamps import StampedCheckpointView, TimestampsView, TimestampView
 from governance.audit import store
 from governance.audit.keys import published_keys
@@ -52,7 +52,7 @@ class TileView(LogView):
             raise Problem(410, detail=str(gone), code="pruned") from None
         except store.Missing:
             raise Problem(404, detail=f"the log has no {tile}, or has it no more", code="no_tile") from None
-        served = answer(content, BYTES, FOR_EVER)
+        served = answer(content, BYTES, FOR_MINUTES if log is None else FOR_EVER)
         if asked.level == ENTRIES:
             served["Vary"] = "Accept-Encoding"
             if "gzip" in request.headers.get("Accept-Encoding", ""):

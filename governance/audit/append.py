@@ -5,6 +5,7 @@ into the log. Writers share nothing, so that they never wait for each other.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Any, Unpack
 from uuid import UUID
@@ -26,6 +27,7 @@ _WRITE = f"""
     WITH waiting AS (INSERT INTO governance_waiting (entry_id, hash) VALUES (%s, %s))
     INSERT INTO governance_entry ({", ".join(ROW)}) VALUES ({", ".join(["%s"] * len(ROW))})
 """
+_TRACE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _TARGETS, _LEAF = ROW.index("targets"), ROW.index("leaf")
 
 
@@ -115,7 +117,7 @@ def _header(request: HttpRequest | None, name: str) -> str:
 def _trace_id(request: HttpRequest | None) -> str:
     """The trace id of W3C Trace Context (section 3.2), or the empty string."""
     parts = _header(request, "traceparent").split("-")
-    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
+    return parts[1] if len(parts) >= 4 and _TRACE_ID.fullmatch(parts[1]) else ""
 
 
 def _address(request: HttpRequest | None) -> str:

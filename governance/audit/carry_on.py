@@ -12,7 +12,7 @@ from django.utils import timezone
 from factory.kit.bulk import array_text, copy_in, fetch
 from factory.kit.recording import CONSOLE, record
 from governance.audit.begin_log import LOCK, follow
-from governance.audit.keys import verifier_keys
+from governance.audit.keys import held, verifier_keys
 from governance.audit.leaf import ROW
 from governance.audit.models import Checkpoint, Entry, Log, Place
 from governance.audit.published import CONTINUED, RESTORED, as_cited, last_known
@@ -130,7 +130,8 @@ def _locked() -> tuple[Log, Checkpoint]:
 
 def _verified(store: Store, log: Log, head: Checkpoint, progress: Progress) -> tuple[Note, int]:
     """Return the export's checkpoint, signed by the log alone, and its size."""
-    keys = verifier_keys(log)
+    # A key that came into use after the backup is one that LOG_KEY holds now.
+    keys = (*verifier_keys(log), *(signer.key for signer in held()))
     report = verify(
         store,
         Trust(keys, origin=log.origin),
@@ -138,8 +139,8 @@ def _verified(store: Store, log: Log, head: Checkpoint, progress: Progress) -> t
         start=head.size,
         progress=progress,
     )
-    if first := report.first:
-        raise CanNotCarryOn(f"the export does not verify, so nothing is taken from it: {first}")
+    if wrong := report.first or next(iter(report.unchecked), None):
+        raise CanNotCarryOn(f"the export does not verify, so nothing is taken from it: {wrong}")
     if report.size <= head.size:
         raise CanNotCarryOn(
             f"the export has {report.size:,} entries of {log.origin} and the database {head.size:,}: there "

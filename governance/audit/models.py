@@ -1,7 +1,7 @@
 """The audit log: one row for every act, the tree over them, and what was signed of it.
 
-Rows of all but `governance_waiting` (made in the migration; it has no model) are added and never changed;
-tiles grow at the right edge of the tree.
+Rows of entries, places, keys and cosignatures are added and never changed; tiles grow at the right edge of
+the tree. `governance_waiting`, the queue of the sequencer, is made in the migration and has no model.
 """
 
 import json

@@ -13,7 +13,14 @@ from uuid import UUID
 
 import structlog
 from django.core.cache import cache
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    connection,
+    transaction,
+)
 from django.utils import timezone
 
 from factory.kit.bulk import copy_in, fetch
@@ -81,19 +88,21 @@ class Sequencer:
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set; wait and try again where the database fails or signing is refused."""
-        refused = ""
+        #: Why nothing was signed in the last round; unknown before the first, as another may have said it.
+        refused: str | None = ""
         while not stop.is_set():
             started = time.monotonic()
             try:
                 count = self.round()
-                if refused:
-                    refused = ""
+                if refused is not None:
+                    refused = None
                     cache.delete(REFUSED)
-            except (Refused, BadKey) as why:
+            except (Refused, BadKey, IntegrityError, DataError) as why:
+                # What the database refuses once it refuses again: no waiting helps, so it is said.
                 if str(why) != refused:
                     log.error("the log is not signed", why=str(why))
                 refused, count = str(why), 0
-                cache.set(REFUSED, refused, _REFUSED_FOR)
+                _tell(refused)
                 stop.wait(5)
             except (DatabaseError, InterfaceError) as error:
                 log.warning("the log waits for the database", error=str(error).strip())
@@ -130,6 +139,13 @@ class Sequencer:
             for tell in self._signed:
                 tell(current, new)
         return count
+
+
+def _tell(refused: str) -> None:
+    try:
+        cache.set(REFUSED, refused, _REFUSED_FOR)
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("nobody is told that the log is not signed", error=str(error).strip())
 
 
 def _has_shrunk(current: Log, head: Checkpoint | None, known: tuple[int, Edge] | None) -> bool:

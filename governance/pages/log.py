@@ -7,12 +7,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from factory.kit.downloads import TooMany, download
 from factory.kit.recording import actor_of, record
 from governance.audit import exporting, store, verifying
 from governance.audit.keys import published_keys
@@ -178,7 +179,7 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 def _bound(request: HttpRequest, name: str, default: int, most: int) -> int:
     given = request.GET.get(name, "").strip()
-    return min(int(given), most) if given.isascii() and given.isdigit() else default
+    return min(int(given), most) if given.isascii() and given.isdigit() and len(given) < 20 else default
 
 
 @require_safe
@@ -193,9 +194,12 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if start >= end and head.size:
         messages.error(request, "The range to export is empty.")
         return redirect("governance:log")
+    files = stream_archive(exporting.export(log, head, start=start, end=end))
+    try:
+        answer = download(files, "application/zip", f"plumbline-log-{start}-{end}.zip")
+    except TooMany as busy:
+        messages.error(request, str(busy))
+        return redirect("governance:log")
     with transaction.atomic():
         record("log.exported", request=request, detail={"origin": log.origin, "start": start, "end": end})
-    files = exporting.export(log, head, start=start, end=end)
-    answer = StreamingHttpResponse(stream_archive(files), content_type="application/zip")
-    answer["Content-Disposition"] = f'attachment; filename="plumbline-log-{start}-{end}.zip"'
     return answer

@@ -11,6 +11,7 @@ from factory.kit.ids import new_id
 from factory.kit.recording import SYSTEM, record
 from governance.audit.keys import signers
 from governance.audit.sequencer import Sequencer
+from governance.audit.store import current_log
 from governance.audit.tlog.bundles import decode_bundle
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.merkle import leaf_hash
@@ -47,7 +48,10 @@ def test_the_log_is_served_as_it_verifies(auditor: Client, written: list[UUID], 
     head, _ = open_checkpoint(checkpoint.content, [signers()[0].key])
     for tile in tiles_of(head.size):
         answer = auditor.get(f"/tlog/{tile.path}")
-        assert answer.status_code == 200 and "immutable" in answer["Cache-Control"]
+        assert answer.status_code == 200 and answer["Cache-Control"] == "private, max-age=600"
+        # The address that says which log it is never means another one.
+        same = auditor.get(f"/tlog/logs/{current_log().pk}/{tile.path}")
+        assert same.content == answer.content and "immutable" in same["Cache-Control"]
         (tmp_path / tile.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / tile.path).write_bytes(answer.content)
     assert verify(Directory(tmp_path), Trust((signers()[0].key,))).ok
