@@ -1,6 +1,12 @@
 """What every address of the log has in common, and how its files are answered."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.http import HttpResponse
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.views import APIView
 
 from factory.kit.grants import MayAudit
@@ -14,6 +20,41 @@ FOR_EVER = "private, max-age=31536000, immutable"
 FOR_MINUTES = "private, max-age=600"
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
+
+
+#: What stands in addresses of the log.
+_IN_ADDRESSES = {
+    "tile": (OpenApiTypes.STR, "tile/<level>/<index>[.p/<width>] or tile/entries/<index>[.p/<width>]"),
+    "log": (OpenApiTypes.INT, "the number of a log; the current one is at /tlog/ too"),
+    "entry": (OpenApiTypes.UUID, "the id of an entry, or of a submission"),
+    "stamp": (OpenApiTypes.INT, "the id of a timestamp"),
+    "size": (OpenApiTypes.INT, "the size of a checkpoint that was stamped"),
+}
+
+
+class _Schema(AutoSchema):
+    def get_tags(self) -> list[str]:
+        return ["Log"]
+
+    def get_summary(self) -> str:
+        return " ".join((self.view.__doc__ or "").split()).rstrip(".")
+
+    def get_override_parameters(self) -> list[Any]:
+        return [
+            OpenApiParameter(name, kind, OpenApiParameter.PATH, description=words)
+            for name, (kind, words) in _IN_ADDRESSES.items()
+            if f"{{{name}}}" in self.path
+        ]
+
+
+def described(content_type: str, kind: Any, words: str, **options: Any) -> Callable[[Any], Any]:
+    """Describe in the OpenAPI document what a view's `get` answers with."""
+
+    def describe(get: Any) -> Any:
+        get.kwargs = {"schema": _Schema}
+        return extend_schema(responses={(200, content_type): OpenApiResponse(kind, words)}, **options)(get)
+
+    return describe
 
 
 class LogView(APIView):

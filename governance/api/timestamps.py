@@ -5,12 +5,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from factory.kit.problems import Problem
-from governance.api.log_view import FOR_EVER, FOR_MINUTES, TEXT, LogView, answer
+from governance.api.log_view import FOR_EVER, FOR_MINUTES, TEXT, LogView, answer, described
 from governance.audit.models import Timestamp
 from governance.audit.stamps import stamps_of
 
@@ -53,9 +53,11 @@ class StampView(LogView):
 class TimestampsView(StampView):
     """The timestamps of the log, newest first, a hundred at a time."""
 
-    @extend_schema(
+    @described(
+        "application/json",
+        _STAMPS,
+        "newest first",
         parameters=[OpenApiParameter("cursor", description="see `next` and `previous`")],
-        responses={200: _STAMPS},
     )
     def get(self, request: Request, log: int | None = None) -> Response:
         rows, links = _page(request, self.stamps(log).defer("token"))
@@ -103,9 +105,7 @@ def _page(request: Request, stamps: "QuerySet[Timestamp]") -> tuple[list[Timesta
 class TimestampView(StampView):
     """One timestamp, as the authority answered it."""
 
-    @extend_schema(
-        responses={(200, _REPLY): OpenApiResponse(OpenApiTypes.BINARY, "TimeStampResp in DER (RFC 3161)")},
-    )
+    @described(_REPLY, OpenApiTypes.BINARY, "TimeStampResp in DER (RFC 3161)")
     def get(self, request: Request, stamp: int, log: int | None = None) -> HttpResponse:
         found = self.stamps(log).filter(pk=stamp).first()
         if found is None:
@@ -117,11 +117,7 @@ class TimestampView(StampView):
 class StampedCheckpointView(StampView):
     """A checkpoint exactly as it was stamped: signed by the log, without cosignatures."""
 
-    @extend_schema(
-        responses={
-            (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "a signed note (c2sp.org/tlog-checkpoint)")
-        },
-    )
+    @described("text/plain", OpenApiTypes.STR, "a signed note (c2sp.org/tlog-checkpoint)")
     def get(self, request: Request, size: int, log: int | None = None) -> HttpResponse:
         note = (
             self.stamps(log).filter(checkpoint__size=size).values_list("checkpoint__note", flat=True).first()

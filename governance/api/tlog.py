@@ -10,11 +10,10 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.urls import include, path, re_path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from factory.kit.problems import Problem
-from governance.api.log_view import BYTES, FOR_EVER, FOR_MINUTES, TEXT, LogView, answer
+from governance.api.log_view import BYTES, FOR_EVER, FOR_MINUTES, TEXT, LogView, answer, described
 from governance.api.timestamps import StampedCheckpointView, TimestampsView, TimestampView
 from governance.audit import store
 from governance.audit.keys import published_keys
@@ -26,11 +25,7 @@ from governance.audit.tlog.tiles import ENTRIES, parse_path
 class CheckpointView(LogView):
     """The newest published head of the log, signed and cosigned."""
 
-    @extend_schema(
-        responses={
-            (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "a signed note (c2sp.org/tlog-checkpoint)")
-        },
-    )
+    @described("text/plain", OpenApiTypes.STR, "a signed note (c2sp.org/tlog-checkpoint)")
     def get(self, request: Request, log: int | None = None) -> HttpResponse:
         return answer(store.signed_note(self.head(log)), TEXT, "private, no-cache")
 
@@ -38,9 +33,7 @@ class CheckpointView(LogView):
 class TileView(LogView):
     """A tile of hashes, or a bundle of entries."""
 
-    @extend_schema(
-        responses={(200, BYTES): OpenApiResponse(OpenApiTypes.BINARY, "as c2sp.org/tlog-tiles has it")},
-    )
+    @described(BYTES, OpenApiTypes.BINARY, "as c2sp.org/tlog-tiles has it")
     def get(self, request: Request, tile: str, log: int | None = None) -> HttpResponse:
         try:
             asked = parse_path(tile)
@@ -64,9 +57,7 @@ class TileView(LogView):
 class ReceiptView(LogView):
     """The receipt of an entry, or of a submission: its entry has the same id."""
 
-    @extend_schema(
-        responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "as c2sp.org/tlog-proof has it")},
-    )
+    @described("text/plain", OpenApiTypes.STR, "as c2sp.org/tlog-proof has it")
     def get(self, request: Request, entry: UUID) -> HttpResponse:
         try:
             proof = store.receipt(entry)
@@ -83,11 +74,7 @@ class ReceiptView(LogView):
 class EntryView(LogView):
     """An entry byte for byte as it is hashed into the log."""
 
-    @extend_schema(
-        responses={
-            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "RFC 8785 canonical JSON")
-        },
-    )
+    @described("application/json", OpenApiTypes.OBJECT, "RFC 8785 canonical JSON")
     def get(self, request: Request, entry: UUID) -> HttpResponse:
         leaf = Entry.objects.filter(pk=entry).values_list("leaf", flat=True).first()
         if leaf is None:
@@ -98,9 +85,7 @@ class EntryView(LogView):
 class KeysView(LogView):
     """The origin of the log and its verifier keys, one a line, newest first (c2sp.org/signed-note)."""
 
-    @extend_schema(
-        responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "verifier keys, one a line")},
-    )
+    @described("text/plain", OpenApiTypes.STR, "verifier keys, one a line")
     def get(self, request: Request, log: int | None = None) -> HttpResponse:
         keys = published_keys(self.log(log))
         return answer("".join(f"{each.key}\n" for each in keys).encode(), TEXT, "private, no-cache")

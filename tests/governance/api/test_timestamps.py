@@ -69,7 +69,7 @@ def test_they_are_listed_and_served(auditor: Client, authority: Authority, stamp
     assert token["Content-Type"] == "application/timestamp-reply"
     assert token["Content-Disposition"] == f'attachment; filename="{size}.{stamped.pk}.tsr"'
     assert note["Content-Type"] == "text/plain; charset=utf-8"
-    assert "immutable" in token["Cache-Control"] and "immutable" in note["Cache-Control"]
+    assert "immutable" in token["Cache-Control"] and "max-age=600" in note["Cache-Control"]
     assert verify(token.content, note.content, [authority.root]).at == stamped.at
     of_this_log = f"/tlog/logs/{stamped.checkpoint.log_id}/timestamps"
     assert auditor.get(f"{of_this_log}/{stamped.pk}.tsr").content == token.content

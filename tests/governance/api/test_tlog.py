@@ -46,11 +46,13 @@ def test_the_log_is_served_as_it_verifies(auditor: Client, written: list[UUID], 
     assert checkpoint["Cache-Control"] == "private, no-cache"
     (tmp_path / "checkpoint").write_bytes(checkpoint.content)
     head, _ = open_checkpoint(checkpoint.content, [signers()[0].key])
+    log = current_log()
+    assert log is not None
     for tile in tiles_of(head.size):
         answer = auditor.get(f"/tlog/{tile.path}")
         assert answer.status_code == 200 and answer["Cache-Control"] == "private, max-age=600"
         # The address that says which log it is never means another one.
-        same = auditor.get(f"/tlog/logs/{current_log().pk}/{tile.path}")
+        same = auditor.get(f"/tlog/logs/{log.pk}/{tile.path}")
         assert same.content == answer.content and "immutable" in same["Cache-Control"]
         (tmp_path / tile.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / tile.path).write_bytes(answer.content)
