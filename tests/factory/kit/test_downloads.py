@@ -4,6 +4,7 @@ from factory.kit import downloads
 from factory.kit.downloads import TooMany, download
 
 
+@pytest.mark.django_db
 def test_few_at_once_and_a_place_comes_back_whether_it_was_read_or_not() -> None:
     under_way = [download(iter([b"a", b"b"]), "text/plain", "x.txt") for _ in range(downloads.MOST)]
     with pytest.raises(TooMany):
