@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from factory.kit.secrets import kept_secret, random_secret
-from governance.audit.private_keys import BadKey, new_key, origin_of, read_keys
+from governance.audit.signing.private_keys import BadKey, new_key, origin_of, read_keys
 from governance.audit.tlog.policy import PolicyError
 from governance.audit.witness.askable import read_policy
 
@@ -171,9 +171,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "verify the log": {"task": "governance.audit.verifying.verify_nightly", "schedule": 24 * 3600},
     "resume erasures": {"task": "governance.erasure.erase.resume_erasures", "schedule": 60},
     "erase again": {"task": "governance.erasure.owed.erase_again", "schedule": 600},
-    "count entries": {"task": "governance.audit.tally.count_entries", "schedule": 60},
-    "resume prunings": {"task": "governance.audit.pruning.resume_prunings", "schedule": 60},
-    "prune what is due": {"task": "governance.audit.pruning.prune_what_is_due", "schedule": 24 * 3600},
+    "count entries": {"task": "governance.audit.retention.tally.count_entries", "schedule": 60},
+    "resume prunings": {"task": "governance.audit.retention.work.resume_prunings", "schedule": 60},
+    "prune what is due": {"task": "governance.audit.retention.work.prune_what_is_due", "schedule": 24 * 3600},
     "clear sessions": {"task": "governance.people.tidy.clear_sessions", "schedule": 24 * 3600},
 }
 

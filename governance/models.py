@@ -12,7 +12,7 @@ from governance.audit.models import (
     Timestamp,
     Verification,
 )
-from governance.audit.retention_models import Hold, Pruning, RetentionClass, Snapshot, Tallied, Tally
+from governance.audit.retention.models import Hold, Pruning, RetentionClass, Snapshot, Tallied, Tally
 from governance.erasure.models import Erasure
 from governance.people.models import ApiToken, User
 

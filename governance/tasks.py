@@ -1,7 +1,7 @@
 """The index of governance's background tasks; each lives in its room."""
 
-from governance.audit.pruning import prune_what_is_due, resume_prunings, run_pruning
-from governance.audit.tally import count_entries
+from governance.audit.retention.tally import count_entries
+from governance.audit.retention.work import prune_what_is_due, resume_prunings, run_pruning
 from governance.audit.thin import thin_checkpoints
 from governance.audit.verifying import resume_verifications, run_verification, verify_nightly
 from governance.erasure.erase import resume_erasures, run_erasure

@@ -6,8 +6,8 @@ from typing import Any
 
 from factory.archive.container import BadArchive, Progress, Reader, lines
 from factory.kit.bulk import fetch
-from governance.audit.keys import held
 from governance.audit.models import Log
+from governance.audit.signing.keys import held
 from governance.audit.store import head_of
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.edge import Edge

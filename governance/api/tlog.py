@@ -16,8 +16,8 @@ from factory.kit.problems import Problem
 from governance.api.log_view import BYTES, FOR_EVER, FOR_MINUTES, TEXT, LogView, answer, described
 from governance.api.timestamps import StampedCheckpointView, TimestampsView, TimestampView
 from governance.audit import store
-from governance.audit.keys import published_keys
 from governance.audit.models import Entry
+from governance.audit.signing.keys import published_keys
 from governance.audit.tlog.proof import SUFFIX
 from governance.audit.tlog.tiles import ENTRIES, parse_path
 

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from factory.kit.bulk import array_text, copy_in, fetch
 from factory.kit.recording import CONSOLE, record
-from governance.audit.begin_log import LOCK, follow
-from governance.audit.keys import held, verifier_keys
 from governance.audit.leaf import ROW
 from governance.audit.models import Checkpoint, Entry, Log, Place
 from governance.audit.published import CONTINUED, RESTORED, as_cited, last_known
 from governance.audit.sequencer import put_tiles
+from governance.audit.signing.begin_log import LOCK, follow
+from governance.audit.signing.keys import held, verifier_keys
 from governance.audit.store import current_log, head_of, reader
 from governance.audit.tlog.bundles import decode_bundle
 from governance.audit.tlog.checkpoint import open_checkpoint

@@ -26,11 +26,11 @@ from django.utils import timezone
 from factory.kit.bulk import copy_in, fetch
 from factory.kit.recording import Actor
 from governance.audit.append import write_rows
-from governance.audit.begin_log import LOCK, begin
-from governance.audit.keys import signers
 from governance.audit.leaf import Act
 from governance.audit.models import Checkpoint, Log, Place
-from governance.audit.private_keys import BadKey
+from governance.audit.signing.begin_log import LOCK, begin
+from governance.audit.signing.keys import signers
+from governance.audit.signing.private_keys import BadKey
 from governance.audit.store import Missing, current_log, head_of, reader
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.edge import Edge

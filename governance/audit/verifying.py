@@ -15,8 +15,8 @@ from django.db import transaction
 from factory.kit.background import Progress
 from factory.kit.recording import SYSTEM, Actor, record
 from governance.audit.columns import differing, nowhere
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Checkpoint, Log, Verification
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.store import Missing, current_log, published, reader, signed_note
 from governance.audit.tlog.tiles import ENTRIES, parse_path
 from governance.audit.verify.asked import Trust

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from governance.audit.keys import signers, verifier_keys
 from governance.audit.models import Checkpoint, Cosignature, Log
-from governance.audit.private_keys import BadKey
 from governance.audit.sequencer import Refused
+from governance.audit.signing.keys import signers, verifier_keys
+from governance.audit.signing.private_keys import BadKey
 from governance.audit.store import Missing, head_of, reader
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.merkle import EMPTY_ROOT

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from factory.kit.background import Progress
 from factory.kit.recording import Actor, record
-from governance.audit.holds import held, wait_for_holds
-from governance.audit.retention_models import Hold
+from governance.audit.retention.holds import held, wait_for_holds
+from governance.audit.retention.models import Hold
 from governance.audit.subjects import hidden, seal, unseal
 from governance.erasure import account
 from governance.erasure.models import Erasure

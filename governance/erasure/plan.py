@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from governance.audit.holds import held
-from governance.audit.retention_models import Hold
+from governance.audit.retention.holds import held
+from governance.audit.retention.models import Hold
 from governance.erasure import account
 from governance.erasure.account import Removed
 from governance.erasure.target import Target
@@ -58,7 +58,7 @@ def plan(target: Target) -> Plan:
 
 
 def snapshots() -> list[Path]:
-    """The files that pruning left of the record as it was (see `governance.audit.snapshot`)."""
+    """The files that pruning left of the record as it was (see `governance.audit.retention.snapshot`)."""
     return sorted((settings.VAR / "snapshots").glob("*.zip"))
 
 

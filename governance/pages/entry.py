@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from governance.audit import store
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Entry, Place
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.subjects import personal_data
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.merkle import ProofError, leaf_hash, verify_inclusion

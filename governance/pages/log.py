@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 from factory.kit.downloads import TooMany, download
 from factory.kit.recording import actor_of, record
 from governance.audit import exporting, store, verifying
-from governance.audit.keys import published_keys
 from governance.audit.models import Checkpoint, Log, Verification
 from governance.audit.sequencer import REFUSED
+from governance.audit.signing.keys import published_keys
 from governance.audit.stamps import newest_stamp
 from governance.audit.tlog.export import stream_archive
 from governance.audit.witnessed import attendance, is_witnessed

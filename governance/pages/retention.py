@@ -14,13 +14,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from factory.kit.recording import actor_of
-from governance.audit import holds, pruning, retention
-from governance.audit.forecast import forecast
-from governance.audit.holds import HoldRefused
-from governance.audit.pruning import PruningRefused
-from governance.audit.retention import PATTERNS, RetentionRefused
-from governance.audit.retention_models import Hold, Pruning, RetentionClass, Scope, Snapshot
-from governance.audit.snapshot import path_of
+from governance.audit.retention import classes as retention
+from governance.audit.retention import holds
+from governance.audit.retention import work as pruning
+from governance.audit.retention.classes import PATTERNS, RetentionRefused
+from governance.audit.retention.forecast import forecast
+from governance.audit.retention.holds import HoldRefused
+from governance.audit.retention.models import Hold, Pruning, RetentionClass, Scope, Snapshot
+from governance.audit.retention.snapshot import path_of
+from governance.audit.retention.work import PruningRefused
 from governance.audit.store import current_log
 from governance.pages.tokens import Lines
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from governance.audit.private_keys import new_key
+from governance.audit.signing.private_keys import new_key
 
 HOME = Path(__file__).resolve().parent.parent.parent
 PRODUCTION = {

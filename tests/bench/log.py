@@ -115,7 +115,7 @@ def appended(singles: int, batched: int) -> Iterator[Figure]:
 
 def verified() -> Figure:
     """The verifier over an export of what is in the log by now."""
-    from governance.audit.keys import verifier_keys
+    from governance.audit.signing.keys import verifier_keys
     from governance.audit.store import current_log, published, reader, signed_note
     from governance.audit.tlog.export import files_of, write_directory
 

@@ -6,9 +6,10 @@ import pytest
 from django.utils import timezone
 
 from factory.kit.recording import CONSOLE
-from governance.audit import holds, retention, tally
 from governance.audit.models import Log
-from governance.audit.retention_models import Hold, Pruning, Scope, Stage
+from governance.audit.retention import classes as retention
+from governance.audit.retention import holds, tally
+from governance.audit.retention.models import Hold, Pruning, Scope, Stage
 from governance.audit.sequencer import Sequencer
 from tests import personas
 from tests.browser.conftest import LOOKS, PageFor

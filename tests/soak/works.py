@@ -18,7 +18,7 @@ import psycopg
 
 from factory.children import HOME
 from factory.database import Server, embedded_url, end_with_parent
-from governance.audit.private_keys import new_key
+from governance.audit.signing.private_keys import new_key
 from governance.audit.tlog.notes import Ed25519Signer
 from tests.conformance.plant import Plant, command, migrate
 from tests.governance.audit.witness.witnesses import Program

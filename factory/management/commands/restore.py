@@ -14,10 +14,10 @@ from factory.archive.log import heads_of
 from factory.archive.progress import counted
 from factory.kit.recording import CONSOLE, record
 from governance.audit import carry_on as going_on
-from governance.audit.begin_log import CanNotBegin
-from governance.audit.private_keys import BadKey
 from governance.audit.published import check_not_behind
 from governance.audit.sequencer import Refused
+from governance.audit.signing.begin_log import CanNotBegin
+from governance.audit.signing.private_keys import BadKey
 from governance.audit.store import current_log, head_of
 from governance.audit.verify.stores import Archive, Directory, Unreadable
 

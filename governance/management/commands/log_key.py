@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from factory.kit.recording import CONSOLE
-from governance.audit.begin_log import CanNotBegin, follow
-from governance.audit.keys import PublishedKey, held, published_keys, signers, too_open
-from governance.audit.private_keys import BadKey, new_key
-from governance.audit.rotate_key import OVERLAP, CanNotRotate, rotate
+from governance.audit.signing.begin_log import CanNotBegin, follow
+from governance.audit.signing.keys import PublishedKey, held, published_keys, signers, too_open
+from governance.audit.signing.private_keys import BadKey, new_key
+from governance.audit.signing.rotate_key import OVERLAP, CanNotRotate, rotate
 from governance.audit.store import current_log
 from governance.audit.tlog.notes import Ed25519Signer
 

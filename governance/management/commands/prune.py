@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from factory.kit.recording import CONSOLE
-from governance.audit.prune import work_on
-from governance.audit.pruning import PruningRefused, begin
-from governance.audit.retention_models import Pruning
+from governance.audit.retention.models import Pruning
+from governance.audit.retention.prune import work_on
+from governance.audit.retention.work import PruningRefused, begin
 
 
 class Command(BaseCommand):

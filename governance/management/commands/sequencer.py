@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.audit import published, stamping, witnessing
-from governance.audit.keys import held
-from governance.audit.private_keys import BadKey, KeyUnavailable
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import held
+from governance.audit.signing.private_keys import BadKey, KeyUnavailable
 
 
 class Command(BaseCommand):

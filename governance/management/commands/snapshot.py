@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Log
-from governance.audit.retention_models import Snapshot
-from governance.audit.snapshot import BadSnapshot, changed_since, digest_of, load, open_file
+from governance.audit.retention.models import Snapshot
+from governance.audit.retention.snapshot import BadSnapshot, changed_since, digest_of, load, open_file
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.tlog.notes import NoteError, VerifierKey
 from lineage.intake.rebuild import rebuild
 from lineage.intake.snapshot import NoSuchTable

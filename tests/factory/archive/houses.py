@@ -18,8 +18,8 @@ from django.test import override_settings
 from factory.archive.contents import LEFT_OUT
 from factory.children import HOME
 from factory.kit.recording import SYSTEM, record
-from governance.audit.keys import verifier_keys
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.store import current_log, head_of, reader, signed_note
 from governance.audit.tlog.export import files_of, write_archive
 from governance.audit.verify.asked import Trust

@@ -190,7 +190,7 @@ def test_another_body_key_is_said_at_once(old: House, new: House, archive: Path)
 
 
 def test_another_log_key_is_said_at_once(new: House, archive: Path) -> None:
-    from governance.audit.private_keys import new_key
+    from governance.audit.signing.private_keys import new_key
 
     with pytest.raises(CommandError, match="LOG_KEY here is not"):
         new.manage("restore", archive, LOG_KEY=new_key("log.example/other"), LOG_ORIGIN="log.example/other")

@@ -13,9 +13,9 @@ from django.db import transaction
 from factory.kit.recording import SYSTEM, record
 from governance.audit import published
 from governance.audit.models import Entry, Log
-from governance.audit.private_keys import new_key
 from governance.audit.published import Behind, Seen, check_not_behind, may_go_on, note, note_stop
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.private_keys import new_key
 from governance.audit.store import current_log, head_of
 from governance.audit.subjects import seal
 from lineage.intake.models import Submission

@@ -10,9 +10,9 @@ from pytest_django import Settings
 
 from factory.kit.recording import SYSTEM, record
 from governance.api import timestamps
-from governance.audit.keys import signers
 from governance.audit.models import Checkpoint, Timestamp
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import signers
 from governance.audit.stamping import stamp
 from governance.audit.tlog.policy import Policy
 from governance.audit.tlog.timestamp import verify

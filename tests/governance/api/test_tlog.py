@@ -9,8 +9,8 @@ from django.test import Client
 
 from factory.kit.ids import new_id
 from factory.kit.recording import SYSTEM, record
-from governance.audit.keys import signers
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import signers
 from governance.audit.store import current_log
 from governance.audit.tlog.bundles import decode_bundle
 from governance.audit.tlog.checkpoint import open_checkpoint

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from factory.kit.ids import new_id
 from factory.kit.recording import CONSOLE, SYSTEM
-from governance.audit import retention
 from governance.audit.append import append_many
-from governance.audit.keys import verifier_keys
 from governance.audit.leaf import Act
 from governance.audit.models import Log
-from governance.audit.prune import work_on
-from governance.audit.retention_models import Pruning, RetentionClass
+from governance.audit.retention import classes as retention
+from governance.audit.retention.models import Pruning, RetentionClass
+from governance.audit.retention.prune import work_on
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.store import current_log, published
 from governance.audit.verify.asked import Trust
 from governance.audit.verify.check import verify

@@ -12,9 +12,9 @@ from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 from factory.kit.recording import SYSTEM, record
 from governance.audit import stamps
 from governance.audit.exporting import export
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Checkpoint, Timestamp
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.tlog.export import write_directory
 from governance.audit.verify.asked import Trust
 from governance.audit.verify.check import verify

@@ -8,10 +8,10 @@ from django.test import RequestFactory
 
 from factory.kit.bulk import fetch
 from factory.kit.recording import SYSTEM, Actor, record
-from governance.audit import holds
-from governance.audit.holds import HoldRefused, held
 from governance.audit.models import Entry
-from governance.audit.retention_models import Hold, Scope
+from governance.audit.retention import holds
+from governance.audit.retention.holds import HoldRefused, held
+from governance.audit.retention.models import Hold, Scope
 from governance.audit.sequencer import Sequencer
 from lineage.intake.models import BodyKey, Submission
 from tests import personas

@@ -6,9 +6,9 @@ from pathlib import Path
 import pkcs11
 import pytest
 
-from governance.audit.pkcs11 import TokenSigner
-from governance.audit.pkcs11_uri import TokenKey
-from governance.audit.private_keys import BadKey, KeyUnavailable
+from governance.audit.signing.pkcs11 import TokenSigner
+from governance.audit.signing.pkcs11_uri import TokenKey
+from governance.audit.signing.private_keys import BadKey, KeyUnavailable
 from governance.audit.tlog.checkpoint import Checkpoint, open_checkpoint
 from governance.audit.tlog.merkle import EMPTY_ROOT
 from tests.governance.audit.tokens import MODULE, PIN, SoftToken, needs_token

@@ -13,12 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from factory.kit.recording import SYSTEM, record
-from governance.audit.begin_log import CanNotBegin, follow
-from governance.audit.keys import published_keys, signers, verifier_keys
 from governance.audit.models import Checkpoint, Entry, Log, LogKey, Place
-from governance.audit.private_keys import BadKey, new_key
-from governance.audit.rotate_key import CanNotRotate, rotate
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.begin_log import CanNotBegin, follow
+from governance.audit.signing.keys import published_keys, signers, verifier_keys
+from governance.audit.signing.private_keys import BadKey, new_key
+from governance.audit.signing.rotate_key import CanNotRotate, rotate
 from governance.audit.store import current_log, head_of, reader, receipt
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.export import files_of, write_directory

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from governance.audit.private_keys import BadKey, new_key, origin_of, read_keys
+from governance.audit.signing.private_keys import BadKey, new_key, origin_of, read_keys
 from governance.audit.tlog.notes import Ed25519Signer
 
 ORIGIN = "log.bank.example/audit"

@@ -12,16 +12,14 @@ from django.test import Client
 from factory.archive.standing_aside import triggers_stand_aside
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE
-from governance.audit import holds
-from governance.audit import prune as pruning_module
 from governance.audit.append import append
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Entry, Place, Tile
-from governance.audit.prune import NotPublished, work_on
-from governance.audit.retention_models import Pruning, Scope, Snapshot, Stage
-from governance.audit.retention_plan import first_index
-from governance.audit.sequencer import Sequencer
-from governance.audit.snapshot import (
+from governance.audit.retention import holds
+from governance.audit.retention import prune as pruning_module
+from governance.audit.retention.models import Pruning, Scope, Snapshot, Stage
+from governance.audit.retention.plan import first_index
+from governance.audit.retention.prune import NotPublished, work_on
+from governance.audit.retention.snapshot import (
     BadSnapshot,
     changed_since,
     digest_of,
@@ -31,6 +29,8 @@ from governance.audit.snapshot import (
     path_of,
     take_away,
 )
+from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.store import Pruned, published, reader, receipt, signed_note
 from governance.audit.tlog.export import files_of, write_directory
 from governance.audit.tlog.merkle import leaf_hash

@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.kit.bulk import fetch
-from governance.audit import retention, tally
 from governance.audit.models import Entry, Place
-from governance.audit.retention import RetentionRefused, claiming, classes, ends, is_kept, longest, words
-from governance.audit.retention_models import RetentionClass, Tally
+from governance.audit.retention import classes as retention
+from governance.audit.retention import tally
+from governance.audit.retention.classes import (
+    RetentionRefused,
+    claiming,
+    classes,
+    ends,
+    is_kept,
+    longest,
+    words,
+)
+from governance.audit.retention.models import RetentionClass, Tally
 from tests import personas
 from tests.governance.audit.pruned import acts, empty_queue, kept_for, prune, rest, submissions, the_log
 from tests.lineage.stories import undone

@@ -12,9 +12,9 @@ from django.db import DatabaseError, connection, transaction
 from factory.kit.bulk import fetch
 from factory.kit.ids import new_id
 from factory.kit.recording import SYSTEM, record
-from governance.audit.keys import signers
 from governance.audit.models import Checkpoint, Entry, Log, Place, Tile
 from governance.audit.sequencer import Refused, Sequencer
+from governance.audit.signing.keys import signers
 from governance.audit.store import Missing, NotYet, current_log, head_of, reader, receipt, signed_note
 from governance.audit.tlog.checkpoint import open_checkpoint
 from governance.audit.tlog.export import files_of, write_directory

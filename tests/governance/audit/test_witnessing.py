@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from factory.kit.recording import SYSTEM, record
 from governance.audit import witnessed, witnessing
-from governance.audit.keys import signers
 from governance.audit.models import Checkpoint, Cosignature, Log
 from governance.audit.sequencer import Refused, Sequencer
+from governance.audit.signing.keys import signers
 from governance.audit.store import NotYet, current_log, head_of, published, reader, receipt, signed_note
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.checkpoint import open_checkpoint

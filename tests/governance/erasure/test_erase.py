@@ -11,9 +11,9 @@ from django.db import transaction
 from django.test import Client, RequestFactory
 
 from factory.kit.recording import ANONYMOUS, CONSOLE, SYSTEM, record
-from governance.audit import holds
 from governance.audit.models import Entry
-from governance.audit.retention_models import Scope
+from governance.audit.retention import holds
+from governance.audit.retention.models import Scope
 from governance.audit.subjects import has_key, personal_data
 from governance.erasure import account, erase
 from governance.erasure.erase import Refused, ask, run_erasure, work

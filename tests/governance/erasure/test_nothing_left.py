@@ -18,9 +18,9 @@ from django.urls import reverse
 
 from factory.kit.bulk import fetch
 from factory.kit.recording import record
-from governance.audit.keys import verifier_keys
 from governance.audit.models import Entry
 from governance.audit.sequencer import Sequencer
+from governance.audit.signing.keys import verifier_keys
 from governance.audit.store import current_log, head_of, reader, signed_note
 from governance.audit.subjects import personal_data
 from governance.audit.tlog.export import files_of, write_directory

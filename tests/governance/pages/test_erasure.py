@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from governance.audit import holds
 from governance.audit.models import Entry
-from governance.audit.retention_models import Scope
+from governance.audit.retention import holds
+from governance.audit.retention.models import Scope
 from governance.erasure.erase import run_erasure
 from governance.erasure.models import Erasure
 from governance.erasure.target import Target

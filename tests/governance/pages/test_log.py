@@ -11,9 +11,9 @@ from pytest_django import Settings
 
 from factory.kit.recording import SYSTEM, record
 from governance.audit import verifying
-from governance.audit.keys import signers, verifier_keys
 from governance.audit.models import Checkpoint, Entry, Log, SubjectKey, Verification
 from governance.audit.sequencer import REFUSED, Sequencer
+from governance.audit.signing.keys import signers, verifier_keys
 from governance.audit.tlog.notes import VerifierKey
 from governance.audit.tlog.policy import Policy
 from governance.audit.verify.asked import Trust

@@ -13,12 +13,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from governance.audit import holds, tally
-from governance.audit.forecast import forecast
 from governance.audit.models import Entry
-from governance.audit.retention import classes
-from governance.audit.retention_models import Hold, Pruning, RetentionClass, Scope
-from governance.audit.snapshot import path_of
+from governance.audit.retention import holds, tally
+from governance.audit.retention.classes import classes
+from governance.audit.retention.forecast import forecast
+from governance.audit.retention.models import Hold, Pruning, RetentionClass, Scope
+from governance.audit.retention.snapshot import path_of
 from tests import personas
 from tests.governance.audit.pruned import acts, empty_queue, kept_for, prune, submissions, the_log
 

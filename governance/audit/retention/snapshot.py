@@ -22,9 +22,9 @@ from django.utils import timezone
 
 from factory.kit.canonical import canonical
 from factory.kit.ids import new_id
-from governance.audit.keys import signers
 from governance.audit.models import Log
-from governance.audit.retention_models import Snapshot
+from governance.audit.retention.models import Snapshot
+from governance.audit.signing.keys import signers
 from governance.audit.tlog.notes import Note, NoteError, VerifierKey, sign
 from lineage.intake import snapshot as record
 

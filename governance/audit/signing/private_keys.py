@@ -2,7 +2,7 @@
 
 import re
 
-from governance.audit.pkcs11_uri import TokenKey
+from governance.audit.signing.pkcs11_uri import TokenKey
 from governance.audit.tlog.notes import Algorithm, Ed25519Signer, NoteError
 
 PrivateKey = Ed25519Signer | TokenKey

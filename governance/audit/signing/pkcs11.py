@@ -20,8 +20,8 @@ from pkcs11.exceptions import (
     UserAlreadyLoggedIn,
 )
 
-from governance.audit.pkcs11_uri import TokenKey
-from governance.audit.private_keys import BadKey, KeyUnavailable
+from governance.audit.signing.pkcs11_uri import TokenKey
+from governance.audit.signing.private_keys import BadKey, KeyUnavailable
 from governance.audit.tlog.notes import Algorithm, VerifierKey
 
 #: How tokens spell an Ed25519 point: as it is, or as a DER OCTET STRING or BIT STRING.

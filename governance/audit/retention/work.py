@@ -6,9 +6,9 @@ from django.utils import timezone
 
 from factory.kit.recording import SYSTEM, Actor
 from governance.audit.models import Log
-from governance.audit.prune import work_on
-from governance.audit.retention_models import Pruning
-from governance.audit.retention_plan import plan
+from governance.audit.retention.models import Pruning
+from governance.audit.retention.plan import plan
+from governance.audit.retention.prune import work_on
 from governance.audit.store import current_log, published
 
 

@@ -16,10 +16,10 @@ from django.utils import timezone
 from factory.kit.background import Progress
 from factory.kit.bulk import fetch
 from factory.kit.recording import Actor, record
-from governance.audit import holds, snapshot, tally
 from governance.audit.models import Place
-from governance.audit.retention_models import Pruning, Stage
-from governance.audit.retention_plan import plan, stopped
+from governance.audit.retention import holds, snapshot, tally
+from governance.audit.retention.models import Pruning, Stage
+from governance.audit.retention.plan import plan, stopped
 from governance.audit.store import published
 from governance.audit.tlog.tiles import WIDTH
 

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from factory.kit.recording import CONSOLE, Actor, record
-from governance.audit.keys import held, is_handed_over, signers, verifier_keys
 from governance.audit.models import Log, LogKey
+from governance.audit.signing.keys import held, is_handed_over, signers, verifier_keys
 from governance.audit.tlog.notes import Signer
 
 #: How long the former key signs too. Whoever looks at the log less often finds the way by its entries.

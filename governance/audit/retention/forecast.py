@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from governance.audit import holds, retention, tally
 from governance.audit.models import Log
-from governance.audit.retention_models import Hold, RetentionClass, Scope, Tallied
-from governance.audit.retention_plan import first_held
-from governance.audit.tally import Kind
+from governance.audit.retention import classes as retention
+from governance.audit.retention import holds, tally
+from governance.audit.retention.models import Hold, RetentionClass, Scope, Tallied
+from governance.audit.retention.plan import first_held
+from governance.audit.retention.tally import Kind
 from governance.audit.tlog.tiles import WIDTH
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from governance.audit.models import Checkpoint, Log, LogKey, Place
-from governance.audit.private_keys import BadKey, PrivateKey, read_keys
+from governance.audit.signing.private_keys import BadKey, PrivateKey, read_keys
 from governance.audit.tlog.notes import Ed25519Signer, Signer, VerifierKey
 
 _log = structlog.get_logger(__name__)
@@ -145,6 +145,6 @@ def _opened(text: str) -> tuple[Signer, ...]:
 def _open(key: PrivateKey) -> Signer:
     if isinstance(key, Ed25519Signer):
         return key
-    from governance.audit.pkcs11 import TokenSigner  # a library that few need
+    from governance.audit.signing.pkcs11 import TokenSigner  # a library that few need
 
     return TokenSigner(settings.LOG_ORIGIN, key, settings.LOG_KEY_PIN)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from factory.kit.bulk import fetch
 from governance.audit.models import Log
-from governance.audit.retention import ENTRIES
-from governance.audit.retention_models import Tallied, Tally
+from governance.audit.retention.classes import ENTRIES
+from governance.audit.retention.models import Tallied, Tally
 from governance.audit.store import current_log, head_of
 
 #: Entries that are counted in one transaction.

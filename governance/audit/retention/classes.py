@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from factory.kit.canonical import canonical
 from factory.kit.recording import CONSOLE, SYSTEM, actor_of, record
-from governance.audit.retention_models import RetentionClass
+from governance.audit.retention.models import RetentionClass
 
 #: The reason of the entry that a preset is made with.
 SYSTEM_MADE = "a preset"

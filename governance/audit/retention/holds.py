@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from factory.kit.bulk import fetch
 from factory.kit.recording import CONSOLE, Actor, actor_of, record
-from governance.audit.retention_models import Hold, Scope
+from governance.audit.retention.models import Hold, Scope
 from governance.audit.subjects import hidden
 from lineage.entities.keys import VERSION_KIND, BadKey, NodeKey
 

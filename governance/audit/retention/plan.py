@@ -6,9 +6,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from factory.kit.bulk import fetch
-from governance.audit import holds, retention
 from governance.audit.models import Log
-from governance.audit.retention_models import Hold, RetentionClass, Scope
+from governance.audit.retention import classes as retention
+from governance.audit.retention import holds
+from governance.audit.retention.models import Hold, RetentionClass, Scope
 from governance.audit.store import published
 from governance.audit.tlog.tiles import WIDTH
 

@@ -9,9 +9,9 @@ from factory.kit.bulk import fetch
 from factory.kit.ids import new_id
 from factory.kit.recording import Actor
 from governance.audit.append import write_rows
-from governance.audit.keys import first_key
 from governance.audit.leaf import Act
 from governance.audit.models import Checkpoint, Log, LogKey, Place, Tile
+from governance.audit.signing.keys import first_key
 from governance.audit.store import current_log, head_of
 from governance.audit.tlog.checkpoint import Checkpoint as Head
 from governance.audit.tlog.edge import Edge
