@@ -15,7 +15,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
-from factory.kit.bulk import array_text, copy_in, copy_rows
+from factory.kit.bulk import array_text, copy_in, copy_rows, fetch_often
 from factory.kit.ids import new_id
 from factory.kit.recording import Actor, Said, actor_of
 from governance.audit.leaf import ROW, Act
@@ -26,6 +26,7 @@ from governance.audit.tlog.merkle import leaf_hash
 _WRITE = f"""
     WITH waiting AS (INSERT INTO governance_waiting (entry_id, hash) VALUES (%s, %s))
     INSERT INTO governance_entry ({", ".join(ROW)}) VALUES ({", ".join(["%s"] * len(ROW))})
+    RETURNING 1
 """
 _TRACE_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _TARGETS, _LEAF = ROW.index("targets"), ROW.index("leaf")
@@ -66,8 +67,7 @@ def append(action: str, **said: Unpack[Said]) -> UUID:
         sealed=_sealed(actor, address if of_a_person else "", said),
     )
     row = act.row()
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, (act.id, leaf_hash(row[_LEAF]), *row))
+    fetch_often(_WRITE, (act.id, leaf_hash(row[_LEAF]), *row))
     return act.id
 
 
