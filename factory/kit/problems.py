@@ -10,6 +10,7 @@ import msgspec
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions, status
 
@@ -202,10 +203,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
+    # Django calls this while it handles the exception: middleware may have met a database that is down.
+    error = sys.exc_info()[1]
+    known = problem_of(error) if isinstance(error, Exception) else None
     if _wants_problem(request):
-        # Django calls this while it handles the exception: middleware may have met a database that is down.
-        error = sys.exc_info()[1]
-        known = problem_of(error) if isinstance(error, Exception) else None
         fault = Problem(500, detail="a fault of Plumbline; it is in its log", code="fault")
         return (known or fault).response()
+    if known and known.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return HttpResponse(render_to_string("503.html"), status=known.status, headers=known.headers)
     return defaults.server_error(request)

@@ -59,26 +59,23 @@ def icon(name: str) -> SafeString:
 @register.filter
 def utc(moment: datetime | None) -> str:
     """`2026-03-01 14:02 UTC`, machine-readable to the microsecond."""
-    if moment is None:
-        return mark_safe('<span class="none">not known</span>')
-    moment = moment.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}">{} <span class="zone">UTC</span></time>',
-        moment.isoformat(),
-        moment.strftime("%Y-%m-%d %H:%M"),
-    )
+    return _moment(moment, "%Y-%m-%d %H:%M")
 
 
 @register.filter
 def utc_seconds(moment: datetime | None) -> str:
     """`2026-03-01 14:02:31 UTC`, where minutes are too coarse."""
+    return _moment(moment, "%Y-%m-%d %H:%M:%S")
+
+
+def _moment(moment: datetime | None, form: str) -> str:
     if moment is None:
         return mark_safe('<span class="none">not known</span>')
     moment = moment.astimezone(UTC)
     return format_html(
         '<time datetime="{}">{} <span class="zone">UTC</span></time>',
         moment.isoformat(),
-        moment.strftime("%Y-%m-%d %H:%M:%S"),
+        moment.strftime(form),
     )
 
 

@@ -39,3 +39,18 @@ def test_a_database_that_is_down_is_503_even_before_a_view() -> None:
     except OperationalError:
         answer = server_error(RequestFactory().get("/api/v1/lineage"))
     assert answer.status_code == 503 and answer["Retry-After"]
+
+
+def test_a_page_says_that_the_database_is_away() -> None:
+    try:
+        raise OperationalError("the connection was refused")
+    except OperationalError:
+        answer = server_error(RequestFactory().get("/audit/"))
+    assert answer.status_code == 503 and answer["Retry-After"]
+    assert "can't answer now" in answer.content.decode()
+
+
+def test_no_shared_cache_keeps_a_page(client: Client) -> None:
+    client.force_login(personas.alice())
+    assert client.get("/audit/")["Cache-Control"] == "private, no-cache"
+    assert "no-store" in client.get("/log/")["Cache-Control"]
