@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 def keep_private(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: not everybody may see what a page shows, so no shared cache keeps it (RFC 9111, 5.2.2.7)."""
+    """Middleware: not everybody may see what a page shows, so no shared cache keeps it (RFC 9111 5.2.2.7)."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
