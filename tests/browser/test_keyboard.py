@@ -60,7 +60,7 @@ def test_the_menu_of_a_narrow_window_opens_and_closes(page_for: PageFor) -> None
     page = page_for(personas.alice, "narrow").go("/")
     menu = page.get_by_role("navigation", name="Main")
     # The menu takes the focus one frame after it opens: whoever goes on before that loses their place.
-    close = menu.get_by_role("link", name="Close the menu")
+    close = page.get_by_role("link", name="Close the menu")
     assert not menu.is_visible()
     page.get_by_role("link", name="Menu", exact=True).focus()
     page.keyboard.press("Enter")
