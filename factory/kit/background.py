@@ -13,7 +13,6 @@ import structlog
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from factory.kit.ids import new_id
 from factory.kit.recording import Actor
@@ -93,5 +92,6 @@ class Work(models.Model):
 def _send(task: Any, pk: str) -> None:
     try:
         task.delay(pk)
-    except OperationalError:
-        log.warning("the broker doesn't answer; the work waits", task=task.name, id=pk)
+    except Exception as error:
+        # Whatever a broker may say: the row stands, and the sweep sends it again.
+        log.warning("the broker takes nothing; the work waits", task=task.name, id=pk, why=str(error))

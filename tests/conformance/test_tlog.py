@@ -87,7 +87,7 @@ def test_the_log_is_served_as_the_standard_has_it(folder: Path, server: Plant, c
     for tile in tiles_of(head.size):
         served = client.get(f"/tlog/{tile.path}").raise_for_status()
         assert served.headers["Content-Type"] == "application/octet-stream"
-        assert "immutable" in served.headers["Cache-Control"]
+        assert "max-age=600" in served.headers["Cache-Control"]
         (export / tile.path).parent.mkdir(parents=True, exist_ok=True)
         (export / tile.path).write_bytes(served.content)
     (export / "checkpoint").write_bytes(answer.content)
