@@ -112,10 +112,14 @@ def receipt(entry_id: UUID) -> Proof:
 
     Raises Missing (nothing of this id is kept), Pruned or NotYet.
     """
-    place = Place.objects.select_related("log").filter(entry_id=entry_id).first()
-    if place is None:
-        if _was_in_the_log(entry_id):
+    places = Place.objects.select_related("log").filter(entry_id=entry_id)
+    place = places.first()
+    if place is None and _was_in_the_log(entry_id):
+        # Asked once more: it may have got its place between the two questions.
+        place = places.first()
+        if place is None:
             raise Pruned(f"the entry of submission {entry_id} is gone: the log was pruned")
+    if place is None:
         if is_kept(entry_id):
             raise NotYet(str(entry_id))
         raise Missing(str(entry_id))

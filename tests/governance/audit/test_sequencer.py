@@ -1,6 +1,7 @@
 """The sequencer over real PostgreSQL: what it puts where, and what it refuses."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -104,6 +105,25 @@ def test_a_receipt_may_not_be_there_yet_or_never() -> None:
         receipt(entry)
     with pytest.raises(Missing):
         receipt(new_id())
+
+
+@pytest.mark.django_db
+def test_a_place_that_is_given_meanwhile_is_no_pruning() -> None:
+    """The sequencer commits between any two of the receipt's questions."""
+    for before in range(4):
+        send(declared("applicants", str(before), before))
+        submission = Submission.objects.latest("number").pk
+        asked = 0
+
+        def ask(execute: Any, *arguments: Any, before: int = before) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == before + 1:
+                Sequencer().round()
+            return execute(*arguments)
+
+        with connection.execute_wrapper(ask), suppress(NotYet):
+            assert receipt(submission).index == before
 
 
 @pytest.mark.django_db
