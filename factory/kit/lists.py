@@ -149,14 +149,8 @@ class ListPage:
         after, before = request.GET.get("after", ""), request.GET.get("before", "")
         keys = (*column.order, "pk")
         cut, back = (after, False) if after else (before, bool(before))
-        if (marks := read_cursor(cut, queryset, keys)) is not None:
-            queryset_part = queryset.filter(beyond(queryset, keys, marks, down != back))
-        else:
-            queryset_part, back = queryset, False
-        rows = list(ordered(queryset_part, keys, down != back)[: self.size + 1])
-        more, rows = len(rows) > self.size, rows[: self.size]
-        if back:
-            rows.reverse()
+        marks = read_cursor(cut, queryset, keys)
+        rows, preceded, followed = one_page(queryset, keys, marks, down=down, back=back, size=self.size)
         if self.dress:
             self.dress(rows)
         base = [*on.items(), *self._kept(request)]
@@ -171,10 +165,8 @@ class ListPage:
             ],
             fields=[(one, on.get(one.name, "")) for one in self.filters],
             kept=[*self._kept(request), *([("sort", sort)] if sort != self.sort else [])],
-            next=query([*turned, ("after", cursor(rows[-1], keys))]) if rows and (more or back) else "",
-            previous=query([*turned, ("before", cursor(rows[0], keys))])
-            if rows and marks is not None and (more or not back)
-            else "",
+            next=query([*turned, ("after", cursor(rows[-1], keys))]) if followed else "",
+            previous=query([*turned, ("before", cursor(rows[0], keys))]) if preceded else "",
             csv=query([*turned, ("format", "csv")]),
             clear=query(self._kept(request)),
             count=bounded_count(queryset, self.counted),
@@ -204,6 +196,29 @@ class ListPage:
             return Problem(
                 503, detail=str(busy), code="too_many_downloads", headers={"Retry-After": str(RETRY_AFTER)}
             ).response()
+
+
+def one_page(
+    queryset: QuerySet[Any],
+    keys: Sequence[str],
+    marks: Sequence[Any] | None,
+    *,
+    down: bool,
+    back: bool,
+    size: int,
+) -> tuple[list[Any], bool, bool]:
+    """Return at most `size` rows in the order of `keys`, and whether rows precede and follow them.
+
+    `marks` is where the row stands that the page follows, or with `back` precedes; without it the page is
+    the first. Where there are no rows there is nothing to go on from, on either side.
+    """
+    back = back and marks is not None
+    part = queryset if marks is None else queryset.filter(beyond(queryset, keys, marks, down != back))
+    rows = list(ordered(part, keys, down != back)[: size + 1])
+    more, rows = len(rows) > size, rows[:size]
+    if back:
+        rows.reverse()
+    return rows, bool(rows) and (more if back else marks is not None), bool(rows) and (back or more)
 
 
 def ordered(queryset: QuerySet[Any], keys: Sequence[str], down: bool) -> QuerySet[Any]:

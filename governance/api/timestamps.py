@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from factory.kit import lists
 from factory.kit.problems import Problem
 from governance.api.log_view import FOR_EVER, FOR_MINUTES, TEXT, LogView, answer, described
 from governance.audit.models import Timestamp
@@ -85,18 +86,11 @@ def _page(request: Request, stamps: "QuerySet[Timestamp]") -> tuple[list[Timesta
     back, place = cursor.startswith("-"), cursor.removeprefix("-")
     if cursor and not (place.isascii() and place.isdecimal() and len(place) < 19):
         raise Problem(400, detail="the cursor is not one that Plumbline gave out", code="invalid")
-    if back:
-        rows = list(stamps.filter(id__gt=int(place)).order_by("id")[: PAGE + 1])
-        more, rows = len(rows) > PAGE, rows[:PAGE][::-1]
-        newer, older = more, True
-    else:
-        part = stamps.filter(id__lt=int(place)) if place else stamps
-        rows = list(part.order_by("-id")[: PAGE + 1])
-        newer, older = bool(place), len(rows) > PAGE
-        rows = rows[:PAGE]
+    marks = [int(place)] if place else None
+    rows, newer, older = lists.one_page(stamps, ("id",), marks, down=True, back=back, size=PAGE)
 
     def link(there: bool, sign: str, at: int) -> str | None:
-        asked = f"{request.path}?cursor={sign}{rows[at].pk}" if rows and there else ""
+        asked = f"{request.path}?cursor={sign}{rows[at].pk}" if there else ""
         return request.build_absolute_uri(asked) if asked else None
 
     return rows, {"next": link(older, "", -1), "previous": link(newer, "-", 0)}

@@ -150,21 +150,17 @@ def _page(request: Request, limit: int) -> tuple[list[Source], dict[str, str | N
     marks = lists.read_cursor(place, queryset, _ORDER) if place else None
     if place and (marks is None or back not in ("", "back")):
         raise Problem(400, detail="the cursor is not one that Plumbline gave out", code="invalid")
-    down = bool(back)
-    part = queryset.filter(lists.beyond(queryset, _ORDER, marks, down)) if marks else queryset
-    rows = list(lists.ordered(part, _ORDER, down)[: limit + 1])
-    more, rows = len(rows) > limit, rows[:limit]
-    if down:
-        rows.reverse()
+    rows, preceded, followed = lists.one_page(
+        queryset, _ORDER, marks, down=False, back=bool(back), size=limit
+    )
 
     def link(row: Source, way: str) -> str:
         query = request.query_params.dict() | {"cursor": way + lists.cursor(row, _ORDER)}
         return request.build_absolute_uri(f"{request.path}?{urlencode(query)}")
 
-    after, before = (True, more) if down else (more, marks is not None)
     return rows, {
-        "next": link(rows[-1], "") if rows and after else None,
-        "previous": link(rows[0], "back~") if rows and before else None,
+        "next": link(rows[-1], "") if followed else None,
+        "previous": link(rows[0], "back~") if preceded else None,
     }
 
 
