@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from factory.kit.lists import one_page
 from factory.kit.problems import Problem
 from lineage.entities.models import NodeState
+
+_ORDER = ("last_known", "node_id")
 
 
 class Cursor(NamedTuple):
@@ -41,22 +44,9 @@ def page(request: Request, nodes: QuerySet[NodeState], limit: int) -> tuple[list
     """Return the nodes of the page that the request asks for, and the links `next` and `previous`."""
     text = request.query_params.get("cursor", "")
     cursor = Cursor.parse(text) if text else None
-    if cursor and cursor.back:
-        beyond = Q(last_known__gt=cursor.last_known) | Q(
-            last_known=cursor.last_known, node_id__gt=cursor.node_id
-        )
-        found = list(nodes.filter(beyond).order_by("last_known", "node_id")[: limit + 1])
-        rows = found[:limit][::-1]
-        before, after = len(found) > limit, True
-    else:
-        if cursor:
-            nodes = nodes.filter(
-                Q(last_known__lt=cursor.last_known)
-                | Q(last_known=cursor.last_known, node_id__lt=cursor.node_id)
-            )
-        found = list(nodes.order_by("-last_known", "-node_id")[: limit + 1])
-        rows = found[:limit]
-        before, after = cursor is not None, len(found) > limit
+    marks = [cursor.last_known, cursor.node_id] if cursor else None
+    back = cursor is not None and cursor.back
+    rows, before, after = one_page(nodes, _ORDER, marks, down=True, back=back, size=limit)
     links = {"next": None, "previous": None} | {
         name: _link(request, Cursor(row.last_known, row.pk, back))
         for name, there, row, back in (
